@@ -5,4 +5,5 @@
 //! ARCHITECTURE.md is the map.
 
 pub mod base;
+pub mod config;
 pub mod engine;

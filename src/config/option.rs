@@ -1,0 +1,117 @@
+//! What an option is: one record, from which its flag, its help and its checks are made.
+
+use std::time::Duration;
+
+/// One thing an operator can set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionRecord {
+    /// The flag without its dashes.
+    pub name: &'static str,
+    /// What stands for the value in the help; empty for a [`Kind::Switch`].
+    pub value_name: &'static str,
+    /// The value when nothing is given, as a user would type it; empty: none.
+    pub default: &'static str,
+    /// What a value is, with its bounds.
+    pub kind: Kind,
+    /// The heading it stands under in the help.
+    pub group: Group,
+    /// Whether it may be given more than once; each one then adds to the others.
+    pub repeatable: bool,
+    /// Whether a reload changes it without a restart.
+    pub live: bool,
+    /// One line for `-h`, without a full stop.
+    pub summary: &'static str,
+    /// What `--help` adds to the summary: when to change it and what a wrong value costs.
+    pub details: &'static str,
+}
+
+impl OptionRecord {
+    /// The flag as it is typed: `--max-message-bytes`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        format!("--{}", self.name)
+    }
+
+    /// The environment variable: `SHARDCAST_MAX_MESSAGE_BYTES`.
+    #[must_use]
+    pub fn env_name(&self) -> String {
+        let name = self.name.to_ascii_uppercase().replace('-', "_");
+        format!("SHARDCAST_{name}")
+    }
+}
+
+/// What the text of an option means; bounds are inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An IP address and a port.
+    Address,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A number, or `auto`.
+    Count {
+        /// The least.
+        min: usize,
+        /// The most.
+        max: usize,
+        /// Whether `auto` is a value.
+        auto: bool,
+    },
+    /// A list of cpus, `auto` or `none`.
+    Cpus,
+    /// `PATH=DIALECT`.
+    Endpoint,
+    /// `CHANNEL[:EVENT]`.
+    PublishRule,
+    /// Bytes.
+    Size {
+        /// The least.
+        min: usize,
+        /// The most.
+        max: usize,
+    },
+    /// A name or a prefix that ends in `*`.
+    SubscribeRule,
+    /// On or off; its flag takes no value.
+    Switch,
+    /// A time.
+    Time {
+        /// The least, apart from 0.
+        min: Duration,
+        /// The most.
+        max: Duration,
+        /// Whether 0 is a value.
+        zero: bool,
+    },
+}
+
+/// Where an option stands in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Addresses and paths.
+    Listening,
+    /// Shards and their cores.
+    Cores,
+    /// Who may do what.
+    Rules,
+    /// What one peer may cost.
+    Limits,
+    /// Deadlines.
+    Times,
+    /// What is written to the log.
+    Logging,
+}
+
+impl Group {
+    /// The heading.
+    #[must_use]
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Listening => "Where it listens",
+            Self::Cores => "Shards and cores",
+            Self::Rules => "Who may subscribe and publish",
+            Self::Limits => "Limits",
+            Self::Times => "Times",
+            Self::Logging => "Logging",
+        }
+    }
+}

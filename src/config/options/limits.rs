@@ -1,0 +1,90 @@
+//! What one peer may cost.
+
+use crate::config::option::{Group, Kind, OptionRecord};
+
+/// The largest message.
+pub static MAX_MESSAGE_BYTES: OptionRecord = OptionRecord {
+    name: "max-message-bytes",
+    value_name: "SIZE",
+    default: "64KiB",
+    kind: Kind::Size {
+        min: 1,
+        // A mailbox holds payloads by the thousand; beyond this a file transfer is wanted.
+        max: 256 * 1024 * 1024,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Largest message a client may send",
+    details: "Counted in bytes of payload after reassembly. A larger message closes its connection with \
+        1009. Memory for a message is taken as it arrives, never as it is announced.",
+};
+
+/// How much may wait for one peer.
+pub static BACKPRESSURE_LIMIT_BYTES: OptionRecord = OptionRecord {
+    name: "backpressure-limit-bytes",
+    value_name: "SIZE",
+    default: "1MiB",
+    kind: Kind::Size {
+        min: 1024,
+        max: 1024 * 1024 * 1024,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "How much may wait for one connection that does not read",
+    details: "What the kernel does not take waits in the server, and this is the most that one slow \
+        client can make it hold; --backpressure-policy says what happens beyond. It must hold at least \
+        one message of --max-message-bytes with its framing.",
+};
+
+/// What happens to a slow peer.
+pub static BACKPRESSURE_POLICY: OptionRecord = OptionRecord {
+    name: "backpressure-policy",
+    value_name: "POLICY",
+    default: "close",
+    kind: Kind::Choice(&["close", "drop-newest", "drop-oldest"]),
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Past that limit: close, drop-newest or drop-oldest",
+    details: "close ends the connection with 1013, so that the client reconnects and knows that it \
+        missed something. drop-newest and drop-oldest keep it and drop whole messages, silently for \
+        the client and counted by the server; replies are never dropped.",
+};
+
+/// How many connections.
+pub static MAX_CONNECTIONS: OptionRecord = OptionRecord {
+    name: "max-connections",
+    value_name: "COUNT",
+    default: "auto",
+    kind: Kind::Count {
+        min: 1,
+        max: 16 * 1024 * 1024,
+        auto: true,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Most connections at a time, over all shards",
+    details: "auto: 90 % of the descriptors this process may open, decided at start after the limit \
+        has been raised as far as the system allows (see ulimit -Hn). Connections beyond are refused.",
+};
+
+/// How many topics one connection may listen to.
+pub static MAX_SUBSCRIPTIONS: OptionRecord = OptionRecord {
+    name: "max-subscriptions",
+    value_name: "COUNT",
+    default: "128",
+    kind: Kind::Count {
+        min: 1,
+        max: 1_000_000,
+        auto: false,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Most channels one connection may be subscribed to",
+    details: "Each one costs memory for as long as it lasts, so this bounds what a single client can \
+        take. Raise it for clients that watch many channels over one connection.",
+};

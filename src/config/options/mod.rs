@@ -1,0 +1,85 @@
+//! Every option, one record each, in files by the heading they stand under.
+
+mod cores;
+mod limits;
+mod listening;
+mod logging;
+mod rules;
+mod times;
+
+pub use cores::{CPUS, DRIVER, SHARDS};
+pub use limits::{
+    BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, MAX_CONNECTIONS, MAX_MESSAGE_BYTES,
+    MAX_SUBSCRIPTIONS,
+};
+pub use listening::{DEV_ECHO, ENDPOINT, LISTEN};
+pub use logging::LOG_LEVEL;
+pub use rules::{ALLOW_PUBLISH, ALLOW_SUBSCRIBE};
+pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
+
+use super::option::OptionRecord;
+
+/// All options, in the order of the help.
+pub static ALL: [&OptionRecord; 18] = [
+    &LISTEN,
+    &ENDPOINT,
+    &DEV_ECHO,
+    &SHARDS,
+    &CPUS,
+    &DRIVER,
+    &ALLOW_PUBLISH,
+    &ALLOW_SUBSCRIBE,
+    &MAX_MESSAGE_BYTES,
+    &BACKPRESSURE_LIMIT_BYTES,
+    &BACKPRESSURE_POLICY,
+    &MAX_CONNECTIONS,
+    &MAX_SUBSCRIPTIONS,
+    &PING_INTERVAL,
+    &IDLE_TIMEOUT,
+    &HANDSHAKE_TIMEOUT,
+    &DRAIN_TIMEOUT,
+    &LOG_LEVEL,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::super::option::Kind;
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_lower_case_with_dashes() {
+        let names: HashSet<&str> = ALL.iter().map(|option| option.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for name in names {
+            assert!(
+                name.bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_option_teaches() {
+        for option in ALL {
+            assert!(!option.summary.is_empty(), "{}", option.name);
+            assert!(!option.summary.ends_with('.'), "{}", option.name);
+            assert!(option.details.ends_with('.'), "{}", option.name);
+            assert!(!option.details.contains("  "), "{}", option.name);
+            assert_eq!(
+                option.value_name.is_empty(),
+                option.kind == Kind::Switch,
+                "{}",
+                option.name
+            );
+        }
+    }
+
+    #[test]
+    fn environment_names_follow_the_flags() {
+        assert_eq!(MAX_MESSAGE_BYTES.env_name(), "SHARDCAST_MAX_MESSAGE_BYTES");
+        assert_eq!(LISTEN.flag(), "--listen");
+    }
+}

@@ -1,0 +1,34 @@
+//! Who may do what.
+
+use crate::config::option::{Group, Kind, OptionRecord};
+
+/// What clients may publish.
+pub static ALLOW_PUBLISH: OptionRecord = OptionRecord {
+    name: "allow-publish",
+    value_name: "CHANNEL[:EVENT]",
+    default: "",
+    kind: Kind::PublishRule,
+    group: Group::Rules,
+    repeatable: true,
+    live: true,
+    summary: "Let clients publish these events; may be repeated",
+    details: "Without it clients may only listen. Channel and event are each a name or a prefix that \
+        ends in *: demo:hello is one event, demo allows every event of one channel, *:client-* allows \
+        events that begin with client- everywhere. The last colon separates, so a channel whose name \
+        has a colon is written with its event: chat:room:*. Quote the star in a shell.",
+};
+
+/// What clients may subscribe to.
+pub static ALLOW_SUBSCRIBE: OptionRecord = OptionRecord {
+    name: "allow-subscribe",
+    value_name: "PATTERN",
+    default: "",
+    kind: Kind::SubscribeRule,
+    group: Group::Rules,
+    repeatable: true,
+    live: true,
+    summary: "Let clients subscribe to these channels; may be repeated",
+    details: "Every channel is open to everybody, except those whose names begin with private- or \
+        presence-. This opens such names: a name, or a prefix that ends in *. A rule holds for all \
+        clients, whoever they are.",
+};

@@ -1,0 +1,218 @@
+//! Reads the text of one value and says what is wrong with it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::complaint::Fault;
+use super::machine::Machine;
+use super::server_config::DialectName;
+use super::{cpu_list, units};
+use crate::engine::rules::{Pattern, PatternError, PublishPattern};
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, Fault> {
+    text.parse().map_err(|_| {
+        Fault::new(
+            "is not an address",
+            "write an IP address and a port, such as 127.0.0.1:7001 (port 0 picks a free one)",
+        )
+    })
+}
+
+pub(super) fn choice<T: Copy>(text: &str, meanings: &[(&str, T)]) -> Result<T, Fault> {
+    let found = meanings.iter().find(|(word, _)| *word == text);
+    found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+        let words: Vec<&str> = meanings.iter().map(|(word, _)| *word).collect();
+        Fault::new(
+            "is not a choice here",
+            format!("write one of {}", words.join(", ")),
+        )
+    })
+}
+
+/// `Ok(None)` is `auto`.
+pub(super) fn count(
+    text: &str,
+    min: usize,
+    max: usize,
+    auto: bool,
+) -> Result<Option<usize>, Fault> {
+    if auto && text == "auto" {
+        return Ok(None);
+    }
+    let or_auto = if auto { ", or auto" } else { "" };
+    let fix = format!("write a number from {min} to {max}{or_auto}");
+    if is_negative(text) {
+        return Err(Fault::new("is negative", fix));
+    }
+    let digits_only = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits_only {
+        return Err(Fault::new("is not a whole number", fix));
+    }
+    // Only a number beyond any bound fails to parse here.
+    match text.parse::<usize>() {
+        Ok(number) if number < min => Err(Fault::new("is too small", fix)),
+        Ok(number) if number <= max => Ok(Some(number)),
+        _ => Err(Fault::new("is too large", fix)),
+    }
+}
+
+pub(super) fn size(text: &str, min: usize, max: usize) -> Result<usize, Fault> {
+    const FIX: &str = "write bytes or a unit, such as 64KiB";
+    if is_negative(text) {
+        return Err(Fault::new("is negative", FIX));
+    }
+    let bytes = units::parse_bytes(text).ok_or_else(|| Fault::new("is not a size", FIX))?;
+    if bytes < min as u64 {
+        let least = units::format_bytes(min as u64);
+        return Err(Fault::new(
+            "is too small",
+            format!("write at least {least}"),
+        ));
+    }
+    match usize::try_from(bytes) {
+        Ok(bytes) if bytes <= max => Ok(bytes),
+        _ => Err(Fault::new(
+            "is too large",
+            format!("write at most {}", units::format_bytes(max as u64)),
+        )),
+    }
+}
+
+pub(super) fn time(
+    text: &str,
+    min: Duration,
+    max: Duration,
+    zero: bool,
+) -> Result<Duration, Fault> {
+    let fix = if zero {
+        "write a number with a unit, such as 30s, 500ms or 2m, or 0"
+    } else {
+        "write a number with a unit, such as 30s, 500ms or 2m"
+    };
+    if is_negative(text) {
+        return Err(Fault::new("is negative", fix));
+    }
+    let Some(time) = units::parse_duration(text) else {
+        let lacks_unit = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let problem = if lacks_unit {
+            "has no unit"
+        } else {
+            "is not a time"
+        };
+        return Err(Fault::new(problem, fix));
+    };
+    if time.is_zero() && zero {
+        return Ok(time);
+    }
+    if time < min {
+        let least = units::format_duration(min);
+        let or_zero = if zero { ", or 0" } else { "" };
+        return Err(Fault::new(
+            "is too short",
+            format!("write at least {least}{or_zero}"),
+        ));
+    }
+    if time > max {
+        let most = units::format_duration(max);
+        return Err(Fault::new("is too long", format!("write at most {most}")));
+    }
+    Ok(time)
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, Fault> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Fault::new("is neither on nor off", "write true or false")),
+    }
+}
+
+/// What `--cpus` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cpus {
+    Auto,
+    Unpinned,
+    List(Vec<usize>),
+}
+
+pub(super) fn cpus(text: &str, machine: &Machine) -> Result<Cpus, Fault> {
+    match text {
+        "auto" => return Ok(Cpus::Auto),
+        "none" => return Ok(Cpus::Unpinned),
+        _ => {}
+    }
+    let list = cpu_list::parse(text).ok_or_else(|| {
+        Fault::new(
+            "is not a list of cpus",
+            "write numbers and ranges, such as 0,2-3, or auto, or none",
+        )
+    })?;
+    match list.iter().find(|cpu| !machine.cpus_allowed.contains(cpu)) {
+        None => Ok(Cpus::List(list)),
+        Some(cpu) => Err(Fault::new(
+            format!("names cpu {cpu}, which this process may not use"),
+            format!("choose from {}", cpu_list::format(&machine.cpus_allowed)),
+        )),
+    }
+}
+
+pub(super) fn endpoint(text: &str) -> Result<(String, DialectName), Fault> {
+    let example = format!(
+        "write PATH=DIALECT, such as /_broadcast={}",
+        DialectName::Strav
+    );
+    // The last sign, because a path may hold one and a dialect may not.
+    let Some((path, dialect)) = text.rsplit_once('=') else {
+        return Err(Fault::new("names no dialect", example));
+    };
+    if !path.starts_with('/') {
+        return Err(Fault::new("has a path that does not begin with /", example));
+    }
+    // What cannot stand in the path of a request could never match one; angle brackets and braces
+    // are kept free for captures.
+    let is_path_byte = |byte: u8| byte.is_ascii_graphic() && !b"?#<>{}\"\\^`|".contains(&byte);
+    if let Some(bad) = path
+        .chars()
+        .find(|c| !c.is_ascii() || !is_path_byte(*c as u8))
+    {
+        return Err(Fault::new(
+            format!("has {bad:?} in its path"),
+            "write the path as it stands in a request, percent-encoded, without a query",
+        ));
+    }
+    DialectName::from_name(dialect)
+        .map(|dialect| (path.to_owned(), dialect))
+        .ok_or_else(|| {
+            let known = DialectName::ALL.map(DialectName::as_str).join(", ");
+            Fault::new(
+                format!("names a dialect that does not exist: {dialect:?}"),
+                format!("the dialects are {known}"),
+            )
+        })
+}
+
+pub(super) fn publish_rule(text: &str) -> Result<PublishPattern, Fault> {
+    PublishPattern::parse(text).map_err(|error| {
+        let fix = match error {
+            PatternError::Empty => {
+                "write CHANNEL or CHANNEL:EVENT, such as demo:hello or '*:client-*'"
+            }
+            PatternError::EmptyEvent => "write the event behind the colon, or * for any",
+        };
+        Fault::new(error.to_string(), fix)
+    })
+}
+
+pub(super) fn subscribe_rule(text: &str) -> Result<Pattern, Fault> {
+    Pattern::parse(text).map_err(|error| {
+        Fault::new(
+            error.to_string(),
+            "write a channel or a prefix that ends in *, such as 'private-team-*'",
+        )
+    })
+}
+
+fn is_negative(text: &str) -> bool {
+    text.strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
+}
