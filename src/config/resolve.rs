@@ -233,10 +233,13 @@ fn read_cores(reader: &mut Reader<'_>, machine: &Machine) -> Option<(usize, Opti
     let cpus = match cpus {
         Cpus::List(list) => Some(list),
         Cpus::Unpinned => None,
-        // Pinning more shards than cpus would nail two to one core while the scheduler could still
-        // spread them as load comes and goes.
         Cpus::Auto => {
-            (shards <= machine.cpus_allowed.len()).then(|| machine.cpus_allowed[..shards].to_vec())
+            // A cpu quota grants time, not cpus: every container of the machine would pin itself
+            // to the same first ones. And pinning more shards than cpus would nail two to one core
+            // while the scheduler could still spread them as load comes and goes.
+            let cpus_are_ours = machine.cores_usable >= machine.cpus_allowed.len();
+            (cpus_are_ours && shards <= machine.cpus_allowed.len())
+                .then(|| machine.cpus_allowed[..shards].to_vec())
         }
     };
     Some((shards, cpus))

@@ -32,8 +32,9 @@ pub static CPUS: OptionRecord = OptionRecord {
     live: false,
     summary: "Cpus to pin shards to, such as 0,2-3",
     details: "Shards take the entries in turn and start over when there are more shards than entries; \
-        a cpu may occur twice. auto: the cpus this process may use, in order, or no pinning when there \
-        are more shards than those. none: no pinning, for a machine that is shared with other work.",
+        a cpu may occur twice. auto: the cpus this process may use, in order; no pinning when there \
+        are more shards than those, or under a cpu quota, which grants time and not cpus. none: no \
+        pinning, for a machine that is shared with other work.",
 };
 
 /// How shards wait.
