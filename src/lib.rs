@@ -5,5 +5,7 @@
 //! ARCHITECTURE.md is the map.
 
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod service;

@@ -1,0 +1,329 @@
+//! A small blocking client of a strav endpoint.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use rustix::net::sockopt;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::{Error, HandshakeError, Message, Utf8Bytes, WebSocket};
+
+use super::failure::Failure;
+use super::frames::{self, ServerFrame};
+
+/// How long the server may take to answer: to connect, to upgrade, to accept or refuse.
+///
+/// Long enough for a bad line, short enough for somebody who waits at a terminal.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A vanished server is noticed after 30 s of silence and three probes of 10 s: within a minute.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// A connection to a strav endpoint.
+pub(super) struct Client {
+    url: String,
+    socket: WebSocket<DeadlineStream>,
+}
+
+impl Client {
+    /// Connects and upgrades, within [`ANSWER_TIMEOUT`] as a whole.
+    pub(super) fn connect(url: &str) -> Result<Self, Failure> {
+        let deadline = Instant::now() + ANSWER_TIMEOUT;
+        let (host, port) = host_and_port(url)?;
+        let tcp = connect_tcp(host, port, deadline).map_err(|error| cannot_connect(url, &error))?;
+        tune(&tcp).map_err(|error| cannot_connect(url, &error))?;
+        let stream = DeadlineStream {
+            tcp,
+            deadline: Some(deadline),
+        };
+        let (socket, _response) =
+            tungstenite::client(url, stream).map_err(|error| cannot_upgrade(url, error))?;
+        Ok(Self {
+            url: url.to_owned(),
+            socket,
+        })
+    }
+
+    /// Until when the server must have answered; `None`: it may stay silent for ever.
+    pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.socket.get_mut().deadline = deadline;
+    }
+
+    /// Sends one frame.
+    pub(super) fn send(&mut self, frame: String) -> Result<(), Failure> {
+        self.socket
+            .send(Message::text(frame))
+            .map_err(|error| self.lost(error))
+    }
+
+    /// The text of the next frame that is not a ping; pings are answered.
+    pub(super) fn receive(&mut self) -> Result<Utf8Bytes, Failure> {
+        loop {
+            // Pings of the protocol itself are answered inside `read`.
+            match self.socket.read().map_err(|error| self.lost(error))? {
+                Message::Text(text) if ServerFrame::parse(&text) == ServerFrame::Ping => {
+                    self.send(frames::PONG.to_owned())?;
+                }
+                Message::Text(text) => return Ok(text),
+                Message::Close(frame) => return Err(self.closed(frame)),
+                Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    /// Says goodbye. What was to be learned is known, so a failure here is nobody's concern.
+    pub(super) fn close(mut self) {
+        let _ = self.socket.close(None);
+        let _ = self.socket.flush();
+    }
+
+    fn closed(&self, frame: Option<CloseFrame>) -> Failure {
+        let why = frame.map_or_else(
+            || "without a reason".to_owned(),
+            |frame| {
+                let code = u16::from(frame.code);
+                match (code, frame.reason.as_str()) {
+                    (1001, _) => "it is shutting down (1001)".to_owned(),
+                    (1009, _) => "the message is larger than it allows (1009); \
+                         see --max-message-bytes of the server"
+                        .to_owned(),
+                    (1013, _) => {
+                        "it is overloaded, or this client reads too slowly (1013)".to_owned()
+                    }
+                    (code, "") => format!("code {code}"),
+                    (code, reason) => format!("code {code}, {reason:?}"),
+                }
+            },
+        );
+        Failure::world(format!("{} closed the connection: {why}", self.url))
+    }
+
+    fn lost(&self, error: Error) -> Failure {
+        let url = &self.url;
+        let why = match error {
+            // Without a deadline it is the kernel that gave up: the connection was there and is gone.
+            Error::Io(error)
+                if error.kind() == io::ErrorKind::TimedOut
+                    && self.socket.get_ref().deadline.is_some() =>
+            {
+                let seconds = ANSWER_TIMEOUT.as_secs();
+                return Failure::world(format!(
+                    "no answer from {url} within {seconds} s; does a strav endpoint live there?"
+                ));
+            }
+            Error::Io(error) => in_words(&error),
+            Error::ConnectionClosed | Error::AlreadyClosed => "closed".to_owned(),
+            error => error.to_string(),
+        };
+        Failure::world(format!("connection to {url} lost: {why}"))
+    }
+}
+
+/// A socket whose reads and writes all end at one deadline, however little the peer sends at a time.
+struct DeadlineStream {
+    tcp: TcpStream,
+    deadline: Option<Instant>,
+}
+
+impl DeadlineStream {
+    fn time_left(&self) -> io::Result<Option<Duration>> {
+        let Some(deadline) = self.deadline else {
+            return Ok(None);
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        // The socket would take a zero for "no timeout".
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(Some(left))
+    }
+}
+
+impl Read for DeadlineStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tcp.set_read_timeout(self.time_left()?)?;
+        self.tcp.read(buffer).map_err(name_timeout)
+    }
+}
+
+impl Write for DeadlineStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tcp.set_write_timeout(self.time_left()?)?;
+        self.tcp.write(bytes).map_err(name_timeout)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tcp.flush()
+    }
+}
+
+/// The kernel reports a timeout as "would block", which the protocol crate takes for an invitation
+/// to try again.
+fn name_timeout(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    }
+}
+
+fn host_and_port(url: &str) -> Result<(String, u16), Failure> {
+    let refuse = |problem: &str| {
+        Failure::usage(format!(
+            "--url: {url:?} {problem}; write it as ws://127.0.0.1:7001/_broadcast"
+        ))
+    };
+    let uri: Uri = url.parse().map_err(|_| refuse("is not a URL"))?;
+    match uri.scheme_str() {
+        Some("ws") => {}
+        Some("wss") => return Err(refuse("needs TLS, which this client does not speak")),
+        _ => return Err(refuse("is not a WebSocket URL")),
+    }
+    let host = uri.host().ok_or_else(|| refuse("names no host"))?;
+    // The brackets of an IPv6 address belong to the URL, not to the address.
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    Ok((host.to_owned(), uri.port_u16().unwrap_or(80)))
+}
+
+/// Tries each address of the host in turn.
+fn connect_tcp(host: String, port: u16, deadline: Instant) -> io::Result<TcpStream> {
+    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for addr in look_up(host, port, deadline)? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        match TcpStream::connect_timeout(&addr, left) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(last_error)
+}
+
+/// Sends each frame at once, and has the kernel notice a server that vanished without a word: a
+/// subscriber that only reads would wait for ever.
+fn tune(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(tcp, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(tcp, KEEPALIVE_PROBES)?;
+    Ok(())
+}
+
+/// Looks the host up on a thread of its own: the resolver knows no deadline.
+fn look_up(host: String, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Vec::from_iter);
+        // Nobody listens any more once the deadline has passed.
+        let _ = sender.send(found);
+    });
+    receiver
+        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+fn cannot_connect(url: &str, error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "; is the server running? start it with: shardcast serve"
+        }
+        _ => "",
+    };
+    let why = in_words(error);
+    Failure::world(format!("cannot connect to {url}: {why}{hint}"))
+}
+
+fn cannot_upgrade<R: tungstenite::handshake::HandshakeRole>(
+    url: &str,
+    error: HandshakeError<R>,
+) -> Failure {
+    let why = match error {
+        HandshakeError::Failure(Error::Http(response)) => match response.status().as_u16() {
+            404 => {
+                "no endpoint has this path (404); the server's banner names its endpoints".into()
+            }
+            503 => "the server takes no more connections (503)".into(),
+            _ => format!("the server answered {}", response.status()),
+        },
+        HandshakeError::Failure(Error::Io(error)) => in_words(&error),
+        HandshakeError::Failure(error) => format!("no WebSocket server answers there: {error}"),
+        // Only a non-blocking socket is interrupted.
+        HandshakeError::Interrupted(_) => "interrupted".into(),
+    };
+    Failure::world(format!("cannot connect to {url}: {why}"))
+}
+
+/// The error without its number: "connection refused", not "Connection refused (os error 111)".
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(chars).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn url_gives_host_and_port() {
+        for (url, host, port) in [
+            ("ws://127.0.0.1:7001/_broadcast", "127.0.0.1", 7001),
+            ("ws://[::1]:7001/x", "::1", 7001),
+            ("ws://example.org", "example.org", 80),
+        ] {
+            assert_eq!(host_and_port(url).unwrap(), (host.to_owned(), port));
+        }
+    }
+
+    #[test]
+    fn url_that_cannot_work_is_refused_with_an_example() {
+        for (url, problem) in [
+            ("http://x/", "is not a WebSocket URL"),
+            ("wss://x/", "needs TLS"),
+            ("127.0.0.1:7001", "is not a WebSocket URL"),
+            ("/_broadcast", "is not a WebSocket URL"),
+            ("ws://a b/", "is not a URL"),
+        ] {
+            let failure = host_and_port(url).unwrap_err();
+            assert!(failure.message().contains(problem), "{failure:?}");
+            assert!(
+                failure.message().contains("write it as ws://"),
+                "{failure:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn deadline_ends_a_read_from_a_silent_peer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut stream = DeadlineStream {
+            tcp,
+            deadline: Some(Instant::now() + Duration::from_millis(20)),
+        };
+        for _ in 0..2 {
+            let error = stream.read(&mut [0; 8]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+    }
+
+    #[test]
+    fn error_is_told_in_words() {
+        assert_eq!(
+            in_words(&io::Error::from_raw_os_error(111)),
+            "connection refused"
+        );
+    }
+}

@@ -1,0 +1,271 @@
+//! The command line, made from the option records.
+
+use std::ffi::OsString;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use crate::base::limits::NAME_BYTES_MAX;
+use crate::config::option::{Kind, OptionRecord};
+use crate::config::options;
+
+/// The name of the command that sends one message.
+pub(super) const PUBLISH: &str = "publish";
+/// The name of the command that prints messages.
+pub(super) const SUBSCRIBE: &str = "subscribe";
+
+/// Names of the clients' arguments.
+pub(super) const CHANNEL: &str = "channel";
+pub(super) const EVENT: &str = "event";
+pub(super) const DATA: &str = "data";
+pub(super) const URL: &str = "url";
+pub(super) const JSON: &str = "json";
+pub(super) const COUNT: &str = "count";
+
+const ABOUT: &str = "Realtime WebSocket publish/subscribe server";
+
+const ROOT_EXAMPLES: &str = "\
+Examples:
+  Serve on this machine, and let clients publish the event hello to the channel demo:
+    shardcast --allow-publish demo:hello
+
+  In a second terminal, print what is published; in a third, publish:
+    shardcast subscribe demo
+    shardcast publish demo hello '{\"from\":\"me\"}'
+
+  Listen on every interface, leave the first two cpus to other work, allow client events:
+    shardcast serve --listen 0.0.0.0:7001 --cpus 2-7 --allow-publish '*:client-*'
+
+Sizes are bytes or have a unit (64KiB, 1MB); times have a unit (30s, 500ms, 2m), and 0 needs none.
+Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly.";
+
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
+  shardcast publish demo hello                      an event without data
+  shardcast publish demo hello '{\"x\":1}'            an object
+  shardcast publish demo hello '\"hi\"'               a text: JSON quotes inside shell quotes
+  generate-report | shardcast publish demo report - data from standard input
+
+The server must allow it: shardcast serve --allow-publish demo:hello
+Exit codes: 0 published, 1 refused or not reachable, 2 asked wrongly.";
+
+const SUBSCRIBE_EXAMPLES: &str = "\
+Examples:
+  shardcast subscribe demo
+  shardcast subscribe orders.42 orders.43 --json
+  shardcast subscribe demo --count 1                wait for one message
+
+Each message is one line: channel, event, data. Notices go to standard error.
+Exit codes: 0 ended by Ctrl-C or --count, 1 refused, not reachable or cut off, 2 asked wrongly.";
+
+/// The whole command line. The flags of `serve` work without naming it.
+pub(super) fn root() -> Command {
+    Command::new("shardcast")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .long_about(format!(
+            "{ABOUT}: one binary, one thread per core, nothing else to install. Without a command \
+             it serves."
+        ))
+        .after_help("shardcast --help explains each option and has examples.")
+        .after_long_help(ROOT_EXAMPLES)
+        .max_term_width(100)
+        .args_conflicts_with_subcommands(true)
+        .args(server_args())
+        .subcommand(
+            Command::new("serve")
+                .about("Run the server (the default)")
+                .after_long_help(ROOT_EXAMPLES)
+                .args(server_args()),
+        )
+        .subcommand(publish())
+        .subcommand(subscribe())
+}
+
+/// Ties a negative number to the flag before it: `--ping-interval -5s` becomes one argument.
+///
+/// Otherwise clap takes `-5s` for a flag of its own and talks about that, while the user should
+/// read that a time cannot be negative.
+pub(super) fn join_negative_values(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::new();
+    for arg in args {
+        let bytes = arg.as_encoded_bytes();
+        let is_negative = bytes.len() > 1 && bytes[0] == b'-' && bytes[1].is_ascii_digit();
+        match joined.last_mut() {
+            Some(flag) if is_negative && takes_value(flag) => {
+                flag.push("=");
+                flag.push(arg);
+            }
+            _ => joined.push(arg),
+        }
+    }
+    joined
+}
+
+fn takes_value(arg: &OsString) -> bool {
+    options::ALL.iter().any(|option| {
+        option.kind != Kind::Switch
+            && arg
+                .to_str()
+                .is_some_and(|text| text.strip_prefix("--") == Some(option.name))
+    })
+}
+
+fn server_args() -> impl Iterator<Item = Arg> {
+    options::ALL.iter().map(|option| server_arg(option))
+}
+
+fn server_arg(option: &'static OptionRecord) -> Arg {
+    let is_switch = option.kind == Kind::Switch;
+    let default = if is_switch || option.default.is_empty() {
+        String::new()
+    } else {
+        format!("[default: {}]", option.default)
+    };
+    let arg = Arg::new(option.name)
+        .long(option.name)
+        .help(
+            format!("{} {default}", option.summary)
+                .trim_end()
+                .to_owned(),
+        )
+        .long_help(
+            format!("{}. {} {default}", option.summary, option.details)
+                .trim_end()
+                .to_owned(),
+        )
+        .help_heading(option.group.heading());
+    if is_switch {
+        return arg.action(ArgAction::SetTrue);
+    }
+    // Values stay text here: config checks them, all at once and in its own words.
+    arg.value_name(option.value_name)
+        .action(if option.repeatable {
+            ArgAction::Append
+        } else {
+            ArgAction::Set
+        })
+}
+
+fn publish() -> Command {
+    Command::new(PUBLISH)
+        .about("Publish one message through a running server")
+        .after_long_help(PUBLISH_EXAMPLES)
+        .arg(
+            name_arg(CHANNEL)
+                .value_name("CHANNEL")
+                .help("Where to publish"),
+        )
+        .arg(name_arg(EVENT).value_name("EVENT").help("The event's name"))
+        .arg(
+            Arg::new(DATA)
+                .value_name("DATA")
+                .allow_negative_numbers(true)
+                .help("The event's data as JSON; - reads it from standard input"),
+        )
+        .arg(url_arg())
+}
+
+fn subscribe() -> Command {
+    Command::new(SUBSCRIBE)
+        .about("Print the messages of some channels, one per line")
+        .after_long_help(SUBSCRIBE_EXAMPLES)
+        .arg(
+            name_arg(CHANNEL)
+                .value_name("CHANNEL")
+                .num_args(1..)
+                .help("What to listen to"),
+        )
+        .arg(url_arg())
+        .arg(
+            Arg::new(JSON)
+                .long(JSON)
+                .action(ArgAction::SetTrue)
+                .help("Print each message as the frame that carried it"),
+        )
+        .arg(
+            Arg::new(COUNT)
+                .long(COUNT)
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(1..))
+                .help("End after N messages"),
+        )
+}
+
+/// The name of a channel or event. The server drops frames with an empty or overlong name without
+/// a word, so they are refused here.
+fn name_arg(id: &'static str) -> Arg {
+    let parser = clap::builder::TypedValueParser::try_map(
+        NonEmptyStringValueParser::new(),
+        |name: String| {
+            if name.len() > NAME_BYTES_MAX {
+                Err(format!("a name has at most {NAME_BYTES_MAX} bytes"))
+            } else {
+                Ok(name)
+            }
+        },
+    );
+    Arg::new(id).required(true).value_parser(parser)
+}
+
+fn url_arg() -> Arg {
+    Arg::new(URL)
+        .long(URL)
+        .value_name("URL")
+        .default_value("ws://127.0.0.1:7001/_broadcast")
+        .help("A strav endpoint of the server")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(args: &[&str]) -> Vec<OsString> {
+        join_negative_values(args.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn command_line_is_consistent() {
+        root().debug_assert();
+    }
+
+    #[test]
+    fn both_helps_list_every_option_with_its_default() {
+        for mut command in [root(), root().find_subcommand("serve").unwrap().clone()] {
+            let long = command.render_long_help().to_string();
+            let short = command.render_help().to_string();
+            for option in options::ALL {
+                for help in [&short, &long] {
+                    assert!(help.contains(&option.flag()), "{}", option.name);
+                    assert!(help.contains(option.group.heading()), "{}", option.name);
+                }
+                if !option.default.is_empty() && option.kind != Kind::Switch {
+                    let default = format!("[default: {}]", option.default);
+                    // The help may break the line inside of the brackets.
+                    let words: Vec<&str> = short.split_whitespace().collect();
+                    assert!(words.join(" ").contains(&default), "{}", option.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn negative_value_is_tied_to_its_flag() {
+        assert_eq!(
+            joined(&["shardcast", "--ping-interval", "-5s"]),
+            ["shardcast", "--ping-interval=-5s"]
+        );
+    }
+
+    #[test]
+    fn only_negative_values_of_flags_are_tied() {
+        for args in [
+            ["shardcast", "--ping-interval", "--shards"],
+            ["shardcast", "--dev-echo", "-5"],
+            ["shardcast", "--shards", "-"],
+            ["shardcast", "publish", "-5"],
+        ] {
+            assert_eq!(joined(&args), args);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `shardcast serve`: from the command line to a running server.
+
+use std::fmt::Write;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::failure::Failure;
+use super::{banner, logging};
+use crate::config::option::Kind;
+use crate::config::{Complaint, Machine, Origin, Settings, options};
+use crate::service;
+
+pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let config = settings(matches)
+        .resolve(&Machine::detect())
+        .map_err(|complaints| Failure::usage(list(&complaints)))?;
+    logging::start(config.log_level);
+    service::serve(config, banner::print).map_err(|error| Failure::world(format!("{error:#}")))
+}
+
+/// What the flags say; whatever they leave out keeps its default.
+fn settings(matches: &ArgMatches) -> Settings {
+    let mut settings = Settings::default();
+    for option in options::ALL {
+        if matches.value_source(option.name) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        let texts = if option.kind == Kind::Switch {
+            vec![matches.get_flag(option.name).to_string()]
+        } else {
+            let typed = matches.get_many::<String>(option.name);
+            typed.into_iter().flatten().cloned().collect()
+        };
+        settings.set(option, Origin::Flag, texts);
+    }
+    settings
+}
+
+fn list(complaints: &[Complaint]) -> String {
+    let mut text = match complaints.len() {
+        1 => "a setting cannot be used".to_owned(),
+        count => format!("{count} settings cannot be used"),
+    };
+    for complaint in complaints {
+        write!(text, "\n  {complaint}").expect("a String takes everything");
+    }
+    text.push_str("\nshardcast serve --help explains each of them");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::command;
+
+    fn config_of(args: &[&str]) -> Result<crate::config::ServerConfig, Vec<Complaint>> {
+        let matches = command::root().try_get_matches_from(args).unwrap();
+        let matches = matches.subcommand().map_or(&matches, |(_, inner)| inner);
+        settings(matches).resolve(&Machine::detect())
+    }
+
+    #[test]
+    fn flags_work_with_and_without_the_subcommand() {
+        let flags = ["--listen", "127.0.0.1:0", "--dev-echo", "--cpus=none"];
+        let bare = [&["shardcast"], flags.as_slice()].concat();
+        let named = [&["shardcast", "serve"], flags.as_slice()].concat();
+        let config = config_of(&bare).unwrap();
+        assert_eq!(config.listen.port(), 0);
+        assert_eq!(config.endpoints.len(), 2);
+        assert_eq!(config.cpus, None);
+        assert_eq!(config_of(&named).unwrap(), config);
+    }
+
+    #[test]
+    fn repeated_flags_add_up() {
+        let config = config_of(&[
+            "shardcast",
+            "--endpoint=/a=strav",
+            "--endpoint",
+            "/b=strav",
+            "--allow-publish=x",
+            "--allow-publish=y:z",
+        ])
+        .unwrap();
+        assert_eq!(config.endpoints.len(), 2);
+        assert!(config.endpoints[1].rules.may_publish("y", "z"));
+        assert!(config.endpoints[1].rules.may_publish("x", "z"));
+    }
+
+    #[test]
+    fn list_of_complaints_tells_each_on_its_line() {
+        let complaints = config_of(&["shardcast", "--shards=0", "--driver=x"]).unwrap_err();
+        let text = list(&complaints);
+        assert!(text.starts_with("2 settings cannot be used\n  --shards: \"0\" is too small;"));
+        assert_eq!(text.lines().count(), 4);
+    }
+}

@@ -1,0 +1,46 @@
+//! Goal: the help alone is enough to run the server. Method: read it as a newcomer would.
+
+use shardcast::config::options;
+
+use super::{shardcast, stdout};
+
+#[test]
+fn help_lists_each_flag_and_has_examples() {
+    for args in [["--help"].as_slice(), &["serve", "--help"], &["-h"]] {
+        let output = shardcast(args);
+        assert_eq!(output.status.code(), Some(0));
+        let help = stdout(&output);
+        for option in options::ALL {
+            assert!(
+                help.contains(&option.flag()),
+                "{} in {args:?}",
+                option.flag()
+            );
+        }
+    }
+    let output = shardcast(&["--help"]);
+    assert!(stdout(&output).contains("shardcast publish demo hello"));
+}
+
+#[test]
+fn short_help_has_one_line_for_each_flag() {
+    let output = shardcast(&["-h"]);
+    let help = stdout(&output);
+    assert!(help.lines().count() < 70, "{help}");
+}
+
+#[test]
+fn clients_help_shows_the_default_url() {
+    for command in ["publish", "subscribe"] {
+        let output = shardcast(&[command, "--help"]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(stdout(&output).contains("ws://127.0.0.1:7001/_broadcast"));
+    }
+}
+
+#[test]
+fn version_is_the_packages() {
+    let output = shardcast(&["--version"]);
+    let expected = format!("shardcast {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(stdout(&output), expected);
+}
