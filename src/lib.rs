@@ -6,6 +6,7 @@
 
 pub mod base;
 pub mod cli;
+pub mod codec;
 pub mod config;
 pub mod engine;
 pub mod service;
