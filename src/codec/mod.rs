@@ -3,4 +3,5 @@
 //! Nothing here knows a socket or a clock: the caller owns the bytes, says how much may be spent on
 //! them, and decides what a fact means.
 
+pub mod http;
 pub mod json;
