@@ -8,5 +8,7 @@ pub mod base;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod dialect;
 pub mod engine;
+pub mod runtime;
 pub mod service;

@@ -4,6 +4,7 @@
 //! wake-up flag. Nothing here knows sockets, protocols or threads.
 
 pub mod ids;
+pub mod io;
 pub mod limits;
 pub mod random;
 pub mod slab;

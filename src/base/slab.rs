@@ -90,6 +90,16 @@ impl<T> Slab<T> {
         self.entries.get_mut(slot as usize)?.value.as_mut()
     }
 
+    /// The key of the value now in `slot`.
+    #[must_use]
+    pub fn key_at(&self, slot: u32) -> Option<Key> {
+        let entry = self.entries.get(slot as usize)?;
+        entry.value.as_ref().map(|_| Key {
+            slot,
+            generation: entry.generation,
+        })
+    }
+
     /// How many values are held.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -33,11 +33,14 @@ impl<T> Wheel<T> {
     }
 
     /// Notes that `entry` wants to be seen at `due_ms`, rounded up to a tick; never before the next.
-    pub fn schedule(&mut self, due_ms: u64, entry: T) {
+    ///
+    /// Returns when it will be seen, which is earlier for a deadline beyond one revolution.
+    pub fn schedule(&mut self, due_ms: u64, entry: T) -> u64 {
         let due = due_ms
             .div_ceil(TICK_MS)
             .clamp(self.tick, self.tick + (BUCKETS as u64 - 1));
         self.buckets[(due % BUCKETS as u64) as usize].push(entry);
+        due * TICK_MS
     }
 
     /// Moves the entries of all ticks up to `now_ms` into `due`.

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::config::{DialectName, cpu_list, options};
-use crate::service::started::Started;
+use crate::config::{cpu_list, options};
+use crate::dialect::DialectName;
+use crate::service::Started;
 
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";

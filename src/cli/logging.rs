@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 
-use crate::config::LogLevel;
+use crate::service::LogLevel;
 
 /// Sends the log to standard error, so that standard output stays the banner's.
 pub(super) fn start(level: LogLevel) {

@@ -9,14 +9,22 @@ use super::failure::Failure;
 use super::{banner, logging};
 use crate::config::option::Kind;
 use crate::config::{Complaint, Machine, Origin, Settings, options};
-use crate::service;
+use crate::service::{self, Served};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let config = settings(matches)
         .resolve(&Machine::detect())
         .map_err(|complaints| Failure::usage(list(&complaints)))?;
     logging::start(config.log_level);
-    service::serve(config, banner::print).map_err(|error| Failure::world(format!("{error:#}")))
+    match service::serve(&config, banner::print) {
+        Ok(Served::Drained) => Ok(()),
+        Ok(Served::DrainTimedOut) => {
+            tracing::warn!("the drain's time was over before every connection had closed");
+            Ok(())
+        }
+        Ok(Served::Interrupted) => Err(Failure::world("ended at once by a second signal")),
+        Err(error) => Err(Failure::world(error.to_string())),
+    }
 }
 
 /// What the flags say; whatever they leave out keeps its default.
@@ -54,7 +62,7 @@ mod tests {
     use super::*;
     use crate::cli::command;
 
-    fn config_of(args: &[&str]) -> Result<crate::config::ServerConfig, Vec<Complaint>> {
+    fn config_of(args: &[&str]) -> Result<service::ServerConfig, Vec<Complaint>> {
         let matches = command::root().try_get_matches_from(args).unwrap();
         let matches = matches.subcommand().map_or(&matches, |(_, inner)| inner);
         settings(matches).resolve(&Machine::detect())

@@ -2,7 +2,7 @@
 //!
 //! Three shapes. [`options`] says what can be set: one record per option, from which the flags,
 //! their help and later the file and the environment are made. [`Settings`] holds what was typed,
-//! as text and with its origin. [`ServerConfig`] holds checked plain values; between the two stands
+//! as text and with its origin. [`ServerConfig`](crate::service::ServerConfig) holds checked plain values; between the two stands
 //! [`Settings::resolve`], which reports everything that is wrong at once.
 
 pub mod complaint;
@@ -12,12 +12,10 @@ pub mod option;
 pub mod options;
 mod reader;
 mod resolve;
-pub mod server_config;
 pub mod settings;
 pub mod units;
 mod value;
 
 pub use complaint::Complaint;
 pub use machine::Machine;
-pub use server_config::{DialectName, DriverChoice, EndpointConfig, LogLevel, ServerConfig};
 pub use settings::{Origin, Settings};

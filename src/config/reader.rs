@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::complaint::{Complaint, Fault};
 use super::machine::Machine;
 use super::option::{Kind, OptionRecord};
-use super::server_config::DialectName;
 use super::settings::Settings;
 use super::value::{self, Cpus};
+use crate::dialect::DialectName;
 use crate::engine::rules::{Pattern, PublishPattern};
 
 /// One pass over the settings.

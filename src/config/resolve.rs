@@ -7,13 +7,15 @@ use super::machine::Machine;
 use super::option::OptionRecord;
 use super::options;
 use super::reader::Reader;
-use super::server_config::{DialectName, DriverChoice, EndpointConfig, LogLevel, ServerConfig};
 use super::settings::{Origin, Settings};
 use super::value::Cpus;
 use crate::base::limits::{
     BackpressurePolicy, ConnLimits, HandshakeLimits, OUTBOX_SLICE_OVERHEAD_BYTES, SHARDS_MAX,
 };
+use crate::dialect::DialectName;
 use crate::engine::rules::{Rules, Verdict};
+use crate::runtime::DriverChoice;
+use crate::service::{EndpointConfig, LogLevel, ServerConfig};
 
 /// Bytes of a request head. 16 KiB: what browsers and proxies send with generous cookies; nothing
 /// that needs more is meant for this server.

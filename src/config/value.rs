@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::complaint::Fault;
 use super::machine::Machine;
-use super::server_config::DialectName;
 use super::{cpu_list, units};
+use crate::dialect::DialectName;
 use crate::engine::rules::{Pattern, PatternError, PublishPattern};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Fault> {

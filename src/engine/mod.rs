@@ -1,3 +1,32 @@
-//! Floor 2: one shard's world as a state machine without sockets, clock or threads.
+//! Floor 2: the engine, sans-io and deterministic.
+//!
+//! [`shard::Shard`] is one shard's whole world as a state machine; the other files are its nouns.
+//! It reads no clock, makes no system call, spawns nothing and knows no async: the same code runs
+//! under io_uring, under epoll, in a benchmark without sockets and in a seeded simulation.
 
+pub mod admission;
+pub mod decider;
+pub mod dialect;
+pub mod disconnect;
+pub mod drain;
+pub mod endpoint;
+pub mod interest;
+pub mod mailbox;
+pub mod outbox;
+pub mod publication;
 pub mod rules;
+pub mod shard;
+pub mod stats;
+pub mod topic_table;
+pub mod turn_log;
+
+mod busy;
+mod conn;
+mod fan_out;
+pub mod flush;
+mod handshake;
+mod heartbeat;
+mod perform;
+
+#[cfg(test)]
+mod tests;

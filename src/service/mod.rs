@@ -1,15 +1,15 @@
-//! Floor 4: where sockets, state and words meet. Still to come: the server itself.
+//! Floor 4: the server as a whole.
+//!
+//! The worker is the only place where the runtime, the engine and the dialects meet; the server
+//! starts the shards and ends them, from the control thread.
 
-pub mod started;
+mod drain;
+mod process;
+mod server;
+mod server_config;
+mod started;
+mod worker;
 
-use crate::config::ServerConfig;
-use started::Started;
-
-/// Serves until it is told to end; calls `announce` once, when every shard listens.
-///
-/// # Errors
-///
-/// What kept it from starting or from ending well.
-pub fn serve(_config: ServerConfig, _announce: fn(&Started)) -> anyhow::Result<()> {
-    anyhow::bail!("this build has no server yet")
-}
+pub use server::{ServeError, Served, serve};
+pub use server_config::{EndpointConfig, LogLevel, ServerConfig};
+pub use started::Started;

@@ -1,0 +1,115 @@
+//! A connection that cannot handle its next message yet, and the messages that wait for it.
+
+use super::dialect::{Actions, Publish};
+use crate::codec::ws::CloseCode;
+use crate::codec::ws::MessageKind;
+
+/// What a connection is waiting for, what it was about to do, and what has come since.
+///
+/// Boxed: only connections that wait have one.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    /// `None` while the parked messages are being worked off.
+    pub(super) wait: Option<Wait>,
+    /// The actions behind the one that waits.
+    pub(super) rest: Actions<'static>,
+    /// The messages behind that one.
+    pub(super) parked: Parked,
+    /// The peer has sent Close, and what it sent before is still to be done.
+    pub(super) peer_closed: bool,
+    /// With this code.
+    pub(super) peer_close_code: Option<CloseCode>,
+}
+
+/// What must come before a connection can go on.
+#[derive(Debug)]
+pub(super) enum Wait {
+    /// A decision of the control plane.
+    Decision {
+        ticket: u32,
+        deadline_ms: u64,
+        request: Request,
+    },
+    /// Room in another shard's mailbox for the publication that was accepted. The publication
+    /// itself is with the shard, so that it arrives even if its publisher goes away.
+    Room { topic: Box<str> },
+}
+
+/// What is being decided.
+#[derive(Debug)]
+pub(super) enum Request {
+    Subscribe(String),
+    Publish(Publish<'static>, Gate),
+}
+
+/// The questions that a publish must pass, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gate {
+    Access,
+    Publish,
+}
+
+/// Messages in the order of their arrival, in one piece of memory: a flood of tiny ones costs about
+/// what it cost on the wire.
+#[derive(Debug, Default)]
+pub(super) struct Parked {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+const RECORD_HEAD: usize = 5;
+
+impl Parked {
+    pub(super) fn push(&mut self, kind: MessageKind, payload: &[u8]) {
+        let len = u32::try_from(payload.len()).expect("messages are below the message limit");
+        self.bytes.push(u8::from(kind == MessageKind::Text));
+        self.bytes.extend_from_slice(&len.to_le_bytes());
+        self.bytes.extend_from_slice(payload);
+    }
+
+    pub(super) fn next(&mut self) -> Option<(MessageKind, &[u8])> {
+        let head = self.bytes.get(self.taken..self.taken + RECORD_HEAD)?;
+        let kind = if head[0] == 1 {
+            MessageKind::Text
+        } else {
+            MessageKind::Binary
+        };
+        let len = u32::from_le_bytes(head[1..].try_into().expect("four bytes")) as usize;
+        let start = self.taken + RECORD_HEAD;
+        self.taken = start + len;
+        Some((kind, &self.bytes[start..start + len]))
+    }
+
+    /// Bytes that still wait.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.taken
+    }
+
+    /// Gives the memory of what was taken back, once that is worth the move.
+    pub(super) fn compact(&mut self) {
+        if self.taken > self.bytes.len() / 2 {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
+            self.bytes.shrink_to(2 * self.bytes.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parked_messages_come_back_in_order() {
+        let mut parked = Parked::default();
+        parked.push(MessageKind::Text, b"one");
+        parked.push(MessageKind::Binary, b"");
+        assert_eq!(parked.next(), Some((MessageKind::Text, &b"one"[..])));
+        parked.compact();
+        parked.push(MessageKind::Text, b"three");
+        assert_eq!(parked.next(), Some((MessageKind::Binary, &b""[..])));
+        assert_eq!(parked.next(), Some((MessageKind::Text, &b"three"[..])));
+        assert_eq!(parked.next(), None);
+        assert_eq!(parked.len(), 0);
+    }
+}

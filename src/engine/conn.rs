@@ -1,0 +1,68 @@
+//! One connection as its shard keeps it.
+
+use super::busy::Busy;
+use super::dialect::DialectState;
+use super::handshake::Handshake;
+use super::outbox::Outbox;
+use super::topic_table::Subscriptions;
+use crate::base::ids::Ulid;
+use crate::codec::ws::Decoder;
+
+/// Where a connection is in its life; it only goes forward.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// HTTP.
+    Handshaking(Box<Handshake>),
+    /// WebSocket.
+    Open,
+    /// Its last frame is written; what still comes from the peer is thrown away.
+    Closing {
+        /// Whether everything has gone out and the FIN with it.
+        finished: bool,
+        /// Whether the peer has said that it will send nothing more.
+        peer_finished: bool,
+    },
+    /// Over; the slot waits until the socket is closed.
+    Ended,
+}
+
+/// One connection. Everything that an idle one does not need is behind a pointer.
+pub(super) struct Conn {
+    pub(super) id: Ulid,
+    pub(super) phase: Phase,
+    pub(super) decoder: Decoder,
+    pub(super) state: DialectState,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) outbox: Option<Box<Outbox>>,
+    pub(super) busy: Option<Box<Busy>>,
+    /// When the peer was last heard.
+    pub(super) seen_ms: u64,
+    /// When the last heartbeat went out.
+    pub(super) pinged_ms: u64,
+    /// The dialect's timer; [`NEVER_MS`] when unset.
+    pub(super) timer_ms: u64,
+    /// End of the handshake's or the closing's time; [`NEVER_MS`] otherwise.
+    pub(super) deadline_ms: u64,
+    /// The earliest time at which the wheel will show this connection.
+    pub(super) wheel_ms: u64,
+    pub(super) endpoint: u16,
+    /// Whether the socket is not being read.
+    pub(super) paused: bool,
+    /// Whether the shard will be told when the socket takes bytes again.
+    pub(super) watched: bool,
+    /// Whether it is one too many and will be told so.
+    pub(super) refuse: bool,
+}
+
+// An idle connection is this, its monoio task (about 560 bytes) and its topics' entries. The aim is
+// 1,000 bytes in all.
+const _: () = assert!(size_of::<Conn>() <= 160);
+
+/// A deadline that never comes.
+pub(super) const NEVER_MS: u64 = u64::MAX;
+
+impl Conn {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+}

@@ -1,0 +1,297 @@
+//! The one trait that every protocol of a client implements, and what it may do.
+//!
+//! A dialect turns messages into [`Actions`] and publications into frames. It holds no connections,
+//! does no I/O and never waits: whether a subscribe is allowed is decided by the engine, which
+//! comes back with a [`Decision`], at once or later, and lets nothing of that connection overtake.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::disconnect::{Cause, Disconnect};
+use super::publication::{AppId, DataKind, Publication};
+use super::topic_table::{Subscriptions, TopicTable};
+use crate::base::ids::Ulid;
+use crate::codec::http::{Refusal, UpgradeRequest};
+use crate::codec::ws::MessageKind;
+use crate::codec::ws::{OpCode, write_frame};
+
+/// What a dialect keeps for one connection; `None` costs nothing.
+pub type DialectState = Option<Box<dyn Any>>;
+
+/// One protocol.
+pub trait Dialect {
+    /// Its name in `--endpoint PATH=NAME` and in metrics.
+    fn name(&self) -> &'static str;
+
+    /// Decides on a well-formed upgrade request for one of its endpoints.
+    ///
+    /// By default every request is accepted, with the first subprotocol that was offered: a browser
+    /// that offers some fails the connection unless one is selected.
+    fn on_upgrade(&self, request: &UpgradeRequest) -> UpgradeDecision {
+        UpgradeDecision::Accept(Acceptance {
+            subprotocol: request.subprotocols().next().map(str::to_owned),
+            ..Acceptance::default()
+        })
+    }
+
+    /// The handshake is done: the first thing a connection is told, if anything.
+    fn on_open(&self, conn: &mut ConnView<'_>, actions: &mut Actions<'_>);
+
+    /// A whole message; text is valid UTF-8.
+    fn on_message<'m>(
+        &self,
+        conn: &mut ConnView<'_>,
+        message: Message<'m>,
+        actions: &mut Actions<'m>,
+    );
+
+    /// What became of a [`Action::Subscribe`] or [`Action::Publish`], after it took effect.
+    fn on_decision(
+        &self,
+        conn: &mut ConnView<'_>,
+        decision: &Decision<'_>,
+        actions: &mut Actions<'_>,
+    );
+
+    /// The timer set by [`Action::SetTimer`] has run out.
+    fn on_timer(&self, _conn: &mut ConnView<'_>, _actions: &mut Actions<'_>) {}
+
+    /// The connection is over; it has left its topics already.
+    fn on_close(&self, _conn: &mut ConnView<'_>, _cause: Cause) {}
+
+    /// Writes the frames of one heartbeat; the same for all connections of an endpoint.
+    fn heartbeat(&self, out: &mut Vec<u8>) {
+        write_frame(out, OpCode::Ping, &[]);
+    }
+
+    /// Writes a publication as one whole frame.
+    fn encode(&self, publication: &Publication<'_>, out: &mut Vec<u8>);
+
+    /// What a peer is told when its connection ends for `cause`.
+    fn disconnect(&self, cause: Cause) -> Option<Disconnect> {
+        cause.disconnect()
+    }
+}
+
+/// How an upgrade request is answered.
+#[derive(Debug)]
+pub enum UpgradeDecision {
+    /// 101.
+    Accept(Acceptance),
+    /// An HTTP response, then the end.
+    Reject(Refusal),
+}
+
+/// What goes with a 101.
+#[derive(Debug, Default)]
+pub struct Acceptance {
+    /// One of those offered.
+    pub subprotocol: Option<String>,
+    /// Further header lines, such as `Set-Cookie`.
+    pub headers: Vec<(String, String)>,
+    /// What the dialect keeps for the connection.
+    pub state: DialectState,
+}
+
+/// A connection as its dialect sees it.
+pub struct ConnView<'a> {
+    /// The public id.
+    pub id: Ulid,
+    /// What the dialect keeps for it.
+    pub state: &'a mut DialectState,
+    pub(super) app: AppId,
+    pub(super) topics: &'a TopicTable,
+    pub(super) subscriptions: &'a Subscriptions,
+}
+
+impl ConnView<'_> {
+    /// Whether the connection is a member of the topic.
+    #[must_use]
+    pub fn is_subscribed(&self, topic: &str) -> bool {
+        self.topics
+            .is_subscribed(self.app, topic, self.subscriptions)
+    }
+}
+
+impl std::fmt::Debug for ConnView<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnView")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message from a client.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'m> {
+    /// Text or binary.
+    pub kind: MessageKind,
+    /// The whole payload.
+    pub payload: &'m [u8],
+}
+
+/// What a dialect wants done, in order.
+#[derive(Debug, Default)]
+pub struct Actions<'m> {
+    pub(super) list: SmallVec<[Action<'m>; 2]>,
+    /// The frames of all replies, one after the other.
+    pub(super) frames: Vec<u8>,
+    pub(super) ignored: bool,
+}
+
+/// One thing to be done.
+#[derive(Debug)]
+pub(super) enum Action<'m> {
+    Reply(Range<usize>),
+    Subscribe(Cow<'m, str>),
+    Unsubscribe(Cow<'m, str>),
+    Publish(Publish<'m>),
+    SetTimer { after_ms: u64 },
+    Close(Disconnect),
+}
+
+/// A publish that a client asks for.
+#[derive(Debug)]
+pub struct Publish<'m> {
+    /// Where to.
+    pub topic: Cow<'m, str>,
+    /// What happened; empty where the dialect has no event names.
+    pub event: Cow<'m, str>,
+    /// With what.
+    pub data: Option<Cow<'m, [u8]>>,
+    /// What the data is.
+    pub kind: DataKind,
+    /// Whether only those may publish who might also subscribe.
+    pub needs_access: bool,
+    /// Whether the publisher, when subscribed, is left out.
+    pub exclude_self: bool,
+}
+
+impl<'m> Actions<'m> {
+    /// Sends the frames that `write` appends, to this connection alone.
+    pub fn reply(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.frames.len();
+        write(&mut self.frames);
+        self.list.push(Action::Reply(start..self.frames.len()));
+    }
+
+    /// Subscribes to a topic if that is allowed; [`Decision::Subscribe`] follows.
+    pub fn subscribe(&mut self, topic: Cow<'m, str>) {
+        self.list.push(Action::Subscribe(topic));
+    }
+
+    /// Leaves a topic; nothing follows, and a topic that it is not a member of is no error.
+    pub fn unsubscribe(&mut self, topic: Cow<'m, str>) {
+        self.list.push(Action::Unsubscribe(topic));
+    }
+
+    /// Publishes if that is allowed; [`Decision::Publish`] follows.
+    pub fn publish(&mut self, publish: Publish<'m>) {
+        self.list.push(Action::Publish(publish));
+    }
+
+    /// Calls [`Dialect::on_timer`] in `after_ms`, instead of at any time set before.
+    pub fn set_timer(&mut self, after_ms: u64) {
+        self.list.push(Action::SetTimer { after_ms });
+    }
+
+    /// Ends the connection, after the replies before it.
+    pub fn close(&mut self, disconnect: Disconnect) {
+        self.list.push(Action::Close(disconnect));
+    }
+
+    /// Puts `later` behind what is here.
+    pub(super) fn append(&mut self, later: Actions<'m>) {
+        let offset = self.frames.len();
+        self.frames.extend_from_slice(&later.frames);
+        self.list
+            .extend(later.list.into_iter().map(|action| match action {
+                Action::Reply(range) => Action::Reply(range.start + offset..range.end + offset),
+                other => other,
+            }));
+    }
+
+    /// The message meant nothing in this dialect: it is counted and otherwise passed over.
+    pub fn ignore(&mut self) {
+        self.ignored = true;
+    }
+}
+
+impl Publish<'_> {
+    pub(super) fn into_owned(self) -> Publish<'static> {
+        Publish {
+            topic: Cow::Owned(self.topic.into_owned()),
+            event: Cow::Owned(self.event.into_owned()),
+            data: self.data.map(|data| Cow::Owned(data.into_owned())),
+            kind: self.kind,
+            needs_access: self.needs_access,
+            exclude_self: self.exclude_self,
+        }
+    }
+}
+
+impl Action<'_> {
+    pub(super) fn into_owned(self) -> Action<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Reply(range) => Action::Reply(range),
+            Self::Subscribe(topic) => Action::Subscribe(owned(topic)),
+            Self::Unsubscribe(topic) => Action::Unsubscribe(owned(topic)),
+            Self::Publish(publish) => Action::Publish(publish.into_owned()),
+            Self::SetTimer { after_ms } => Action::SetTimer { after_ms },
+            Self::Close(disconnect) => Action::Close(disconnect),
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// Of a subscribe.
+    Subscribe {
+        /// The topic asked for.
+        topic: &'a str,
+        /// The outcome.
+        outcome: SubscribeOutcome,
+    },
+    /// Of a publish.
+    Publish {
+        /// The topic asked for.
+        topic: &'a str,
+        /// The outcome.
+        outcome: PublishOutcome,
+    },
+}
+
+/// How a subscribe ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubscribeOutcome {
+    /// Every shard routes the topic to this connection now.
+    Subscribed,
+    /// It was a member before; nothing was asked again.
+    AlreadySubscribed,
+    /// The rules say no.
+    Denied,
+    /// Nobody could tell.
+    Failed,
+    /// It has as many topics as a connection may have.
+    LimitReached,
+}
+
+/// How a publish ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// Every shard with subscribers has it.
+    Accepted,
+    /// The publisher might not even subscribe.
+    AccessDenied,
+    /// Nobody could tell whether it might subscribe.
+    AccessFailed,
+    /// The rules say no.
+    Denied,
+    /// It could not be published.
+    Failed,
+}

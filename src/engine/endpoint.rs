@@ -1,0 +1,31 @@
+//! An endpoint: a path bound to a dialect, with its topic space, its rules and its limits.
+
+use super::decider::Decider;
+use super::dialect::Dialect;
+use super::publication::AppId;
+use crate::base::limits::ConnLimits;
+
+/// What a connection belongs to from its upgrade on; it holds the endpoint's index.
+pub struct Endpoint {
+    /// The request path, compared exactly.
+    pub path: String,
+    /// The topic space.
+    pub app: AppId,
+    /// The protocol.
+    pub dialect: Box<dyn Dialect>,
+    /// Who may do what.
+    pub decider: Box<dyn Decider>,
+    /// The bounds of its connections.
+    pub limits: ConnLimits,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("path", &self.path)
+            .field("app", &self.app)
+            .field("dialect", &self.dialect.name())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

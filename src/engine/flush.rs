@@ -1,0 +1,212 @@
+//! The end of a turn: every connection's list goes out in one send, and what the kernel does not
+//! take is kept.
+
+use super::conn::Phase;
+use super::disconnect::{Cause, Disconnect};
+use super::outbox::{Outbox, Push};
+use super::shard::Shard;
+use super::turn_log::{FrameKind, Pending};
+use crate::base::io::{SendOutcome, SocketOp};
+use crate::base::limits::{BackpressurePolicy, TURN_LOG_BYTES_HIGH};
+use crate::base::slab::Key;
+use crate::base::time::Now;
+use crate::codec::ws::write_close;
+
+/// Where a shard's bytes go.
+pub trait Sink {
+    /// Sends what can be sent without waiting.
+    fn send(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome;
+}
+
+impl Shard {
+    /// Sends what this turn has gathered, at most `sends_max` sends unless the log has grown large.
+    ///
+    /// Returns whether everything has been handled; otherwise the next turn goes on.
+    pub fn flush(&mut self, now: Now, sink: &mut impl Sink, sends_max: usize) -> bool {
+        let mut sends_left = sends_max;
+        while let Some(key) = self.writable.pop_front() {
+            self.flush_outbox(key, sink);
+            sends_left = sends_left.saturating_sub(1);
+        }
+        while self.log.is_dirty() {
+            if sends_left == 0 && self.log.bytes() < TURN_LOG_BYTES_HIGH {
+                return false;
+            }
+            if let Some((slot, list)) = self.log.next_dirty() {
+                self.flush_list(now, slot, list, sink);
+                sends_left = sends_left.saturating_sub(1);
+            }
+        }
+        self.log.clear();
+        true
+    }
+
+    /// Whether so much is waiting to be sent that a flush should not wait for the turn's end.
+    #[must_use]
+    pub fn wants_flush(&self) -> bool {
+        self.log.bytes() >= TURN_LOG_BYTES_HIGH
+    }
+
+    fn flush_list(&mut self, now: Now, slot: u32, list: Pending, sink: &mut impl Sink) {
+        let Some(key) = self.conns.key_at(slot) else {
+            return;
+        };
+        let Some(conn) = self.conns.get(key) else {
+            return;
+        };
+        if conn.outbox.is_some() {
+            self.keep_from(now, key, list, 0);
+            return;
+        }
+        let bytes = self.log.contiguous(list);
+        let len = bytes.len();
+        match sink.send(key, bytes) {
+            SendOutcome::Sent(sent) => {
+                self.count_send(sent);
+                if sent == len {
+                    self.finish(key);
+                } else {
+                    self.keep_from(now, key, list, sent);
+                }
+            }
+            SendOutcome::Blocked => self.keep_from(now, key, list, 0),
+            SendOutcome::Failed => self.fail(key),
+        }
+    }
+
+    /// Keeps what is left of a list after its first `sent` bytes.
+    fn keep_from(&mut self, now: Now, key: Key, list: Pending, mut sent: usize) {
+        let entries = self.log.entries_of(list);
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let limits = &self.endpoints[usize::from(conn.endpoint)].limits;
+        let is_open = conn.is_open();
+        let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
+        let mut overflowed = false;
+        for entry in entries {
+            let (bytes, kind) = self.log.keep(entry);
+            if sent >= bytes.len() {
+                sent -= bytes.len();
+                continue;
+            }
+            if sent > 0 {
+                outbox.push_started(bytes, kind, sent);
+                sent = 0;
+                continue;
+            }
+            if overflowed && kind != FrameKind::Last {
+                continue;
+            }
+            match outbox.push(
+                bytes,
+                kind,
+                limits.backpressure_bytes_max,
+                limits.backpressure_policy,
+            ) {
+                Push::Queued => {}
+                Push::Replaced(dropped) => self.stats.dropped += dropped,
+                Push::Dropped => self.stats.dropped += 1,
+                Push::Overflow => {
+                    outbox.truncate_to_started();
+                    overflowed = true;
+                    if is_open {
+                        break;
+                    }
+                }
+            }
+        }
+        if overflowed && is_open {
+            self.evict(now, key);
+        }
+        self.watch(key);
+    }
+
+    /// Ends a connection that does not read: what it has not begun to receive is dropped already,
+    /// and a Close frame is all that it will still find.
+    fn evict(&mut self, now: Now, key: Key) {
+        let disconnect = self
+            .endpoint_of(key)
+            .and_then(|endpoint| endpoint.dialect.disconnect(Cause::SlowConsumer));
+        self.leave(key, Cause::SlowConsumer);
+        // A drop policy's or a dialect's last word may have been queued meanwhile: too late.
+        self.log.discard(key.slot);
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if let Some(Disconnect { code, reason }) = disconnect {
+            let mut frame = Vec::new();
+            write_close(&mut frame, code, &reason);
+            let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
+            let policy = BackpressurePolicy::Close;
+            outbox.push(frame.into(), FrameKind::Last, 0, policy);
+        }
+        self.start_closing(now, key, false);
+    }
+
+    fn flush_outbox(&mut self, key: Key, sink: &mut impl Sink) {
+        loop {
+            let Some(conn) = self.conns.get_mut(key) else {
+                return;
+            };
+            let Some(outbox) = &mut conn.outbox else {
+                return;
+            };
+            let front = outbox.front(&mut self.gather);
+            let len = front.len();
+            match sink.send(key, front) {
+                SendOutcome::Sent(sent) => {
+                    outbox.advance(sent);
+                    let empty = outbox.is_empty();
+                    if empty {
+                        conn.outbox = None;
+                    }
+                    self.count_send(sent);
+                    if empty {
+                        self.finish_unless_pending(key);
+                        return;
+                    }
+                    if sent == len {
+                        continue;
+                    }
+                }
+                SendOutcome::Blocked => {}
+                SendOutcome::Failed => {
+                    self.fail(key);
+                    return;
+                }
+            }
+            self.watch(key);
+            return;
+        }
+    }
+
+    fn finish_unless_pending(&mut self, key: Key) {
+        if self.is_sent(key) {
+            self.finish(key);
+        }
+    }
+
+    fn watch(&mut self, key: Key) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && !conn.watched
+        {
+            conn.watched = true;
+            self.socket_ops.push_back((key, SocketOp::WatchWritable));
+        }
+    }
+
+    fn fail(&mut self, key: Key) {
+        if let Some(conn) = self.conns.get(key)
+            && !matches!(conn.phase, Phase::Closing { .. } | Phase::Ended)
+        {
+            self.leave(key, Cause::PeerGone);
+        }
+        self.end(key, SocketOp::Close);
+    }
+
+    fn count_send(&mut self, sent: usize) {
+        self.stats.sends += 1;
+        self.stats.bytes_sent += sent as u64;
+    }
+}

@@ -1,0 +1,409 @@
+//! Doing what a dialect wants done: in order, through the decisions it needs, waiting where it must.
+
+use std::borrow::Cow;
+
+use super::busy::{Busy, Gate, Request, Wait};
+use super::decider::{Asked, Question, Ruling, Verdict};
+use super::dialect::{
+    Action, Actions, Decision, Message, Publish, PublishOutcome, SubscribeOutcome,
+};
+use super::disconnect::{Cause, Disconnect};
+use super::shard::Shard;
+use super::topic_table::{Joined, set_index};
+use crate::base::io::SocketOp;
+use crate::base::limits::{DECISION_TIMEOUT, NAME_BYTES_MAX};
+use crate::base::slab::Key;
+use crate::base::time::{Now, millis};
+use crate::codec::ws::CloseCode;
+use crate::codec::ws::{OpCode, write_frame};
+
+impl Shard {
+    /// One whole message of a connection that waits for nothing.
+    pub(super) fn handle_message(&mut self, now: Now, key: Key, message: Message<'_>) {
+        let actions = self.consult(key, |dialect, view, actions| {
+            dialect.on_message(view, message, actions);
+        });
+        if let Some(actions) = actions {
+            self.perform_all(now, key, actions);
+        }
+    }
+
+    /// Performs actions until one has to wait; the rest waits behind it.
+    pub(super) fn perform_all(&mut self, now: Now, key: Key, mut actions: Actions<'_>) {
+        let mut list = std::mem::take(&mut actions.list).into_iter();
+        while let Some(action) = list.next() {
+            if !self.is_open(key) {
+                break;
+            }
+            self.perform(now, key, action, &actions.frames);
+            if let Some(busy) = self.busy_mut(key)
+                && busy.wait.is_some()
+            {
+                busy.rest.append(Actions {
+                    list: list.map(Action::into_owned).collect(),
+                    frames: actions.frames,
+                    ignored: false,
+                });
+                return;
+            }
+        }
+        self.give_back(actions.frames);
+    }
+
+    fn perform(&mut self, now: Now, key: Key, action: Action<'_>, frames: &[u8]) {
+        match action {
+            Action::Reply(range) => self.reply(key, |out| out.extend_from_slice(&frames[range])),
+            Action::Subscribe(topic) => self.ask_subscribe(now, key, &topic),
+            Action::Unsubscribe(topic) => self.unsubscribe(key, &topic),
+            Action::Publish(publish) => self.ask_publish(now, key, publish, Gate::Access, None),
+            Action::SetTimer { after_ms } => {
+                if let Some(conn) = self.conns.get_mut(key) {
+                    conn.timer_ms = now.monotonic_ms.saturating_add(after_ms);
+                    self.schedule(key);
+                }
+            }
+            Action::Close(disconnect) => {
+                self.close_with(now, key, Cause::Dialect, Some(disconnect));
+            }
+        }
+    }
+
+    fn ask_subscribe(&mut self, now: Now, key: Key, topic: &str) {
+        if let Some(outcome) = self.known_subscribe(key, topic) {
+            self.tell_subscribe(now, key, topic, outcome);
+            return;
+        }
+        let question = Question::Subscribe {
+            topic: Cow::Borrowed(topic),
+        };
+        match self.rule(key, &question) {
+            Ruling::Known(verdict) => self.finish_subscribe(now, key, topic, verdict),
+            Ruling::Ask => {
+                self.ask(
+                    now,
+                    key,
+                    question.into_owned(),
+                    Request::Subscribe(topic.to_owned()),
+                );
+            }
+        }
+    }
+
+    /// What needs no decision: a topic it has, one too many, a name nobody may use.
+    fn known_subscribe(&self, key: Key, topic: &str) -> Option<SubscribeOutcome> {
+        let conn = self.conns.get(key)?;
+        let endpoint = &self.endpoints[usize::from(conn.endpoint)];
+        if self
+            .topics
+            .is_subscribed(endpoint.app, topic, &conn.subscriptions)
+        {
+            Some(SubscribeOutcome::AlreadySubscribed)
+        } else if conn.subscriptions.len() >= endpoint.limits.subscriptions_max {
+            Some(SubscribeOutcome::LimitReached)
+        } else if topic.len() > NAME_BYTES_MAX {
+            Some(SubscribeOutcome::Denied)
+        } else {
+            None
+        }
+    }
+
+    fn finish_subscribe(&mut self, now: Now, key: Key, topic: &str, verdict: Verdict) {
+        let outcome = match verdict {
+            Verdict::Allow => self.subscribe(key, topic),
+            Verdict::Deny => SubscribeOutcome::Denied,
+            Verdict::Fail => SubscribeOutcome::Failed,
+        };
+        self.tell_subscribe(now, key, topic, outcome);
+    }
+
+    /// Makes the connection a subscriber and the shard interested, before anybody is told (C1).
+    fn subscribe(&mut self, key: Key, topic: &str) -> SubscribeOutcome {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return SubscribeOutcome::Failed;
+        };
+        let app = self.endpoints[usize::from(conn.endpoint)].app;
+        let joined =
+            self.topics
+                .subscribe(app, topic, conn.endpoint, key.slot, &mut conn.subscriptions);
+        match joined {
+            Joined::Already => return SubscribeOutcome::AlreadySubscribed,
+            Joined::Added => {}
+            Joined::First(name) => {
+                if self.has_peers() {
+                    self.interest.add(app, &name, self.id);
+                }
+            }
+        }
+        SubscribeOutcome::Subscribed
+    }
+
+    fn tell_subscribe(&mut self, now: Now, key: Key, topic: &str, outcome: SubscribeOutcome) {
+        self.tell(now, key, &Decision::Subscribe { topic, outcome });
+    }
+
+    fn unsubscribe(&mut self, key: Key, topic: &str) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let endpoint = conn.endpoint;
+        let app = self.endpoints[usize::from(endpoint)].app;
+        let mut own = std::mem::take(&mut conn.subscriptions);
+        let conns = &mut self.conns;
+        let gone = self
+            .topics
+            .unsubscribe(app, topic, endpoint, &mut own, |moved| {
+                if let Some(conn) = conns.at_mut(moved.slot) {
+                    set_index(&mut conn.subscriptions, moved);
+                }
+            });
+        if let Some(conn) = self.conns.get_mut(key) {
+            conn.subscriptions = own;
+        }
+        if let Some(topic) = gone {
+            self.lose_interest(app, &topic);
+        }
+    }
+
+    /// Takes a publish through its gates; `verdict` answers the first of them.
+    fn ask_publish(
+        &mut self,
+        now: Now,
+        key: Key,
+        publish: Publish<'_>,
+        mut gate: Gate,
+        mut verdict: Option<Verdict>,
+    ) {
+        if gate == Gate::Access && !publish.needs_access {
+            gate = Gate::Publish;
+        }
+        if publish.topic.len().max(publish.event.len()) > NAME_BYTES_MAX {
+            self.tell_publish(now, key, &publish.topic, PublishOutcome::Denied);
+            return;
+        }
+        loop {
+            let ruling = verdict
+                .take()
+                .map_or_else(|| self.rule(key, &gate.question(&publish)), Ruling::Known);
+            let outcome = match (gate, ruling) {
+                (_, Ruling::Ask) => {
+                    let publish = publish.into_owned();
+                    let question = gate.question(&publish).into_owned();
+                    self.ask(now, key, question, Request::Publish(publish, gate));
+                    return;
+                }
+                (Gate::Access, Ruling::Known(Verdict::Allow)) => {
+                    gate = Gate::Publish;
+                    continue;
+                }
+                (Gate::Access, Ruling::Known(Verdict::Deny)) => PublishOutcome::AccessDenied,
+                (Gate::Access, Ruling::Known(Verdict::Fail)) => PublishOutcome::AccessFailed,
+                (Gate::Publish, Ruling::Known(Verdict::Deny)) => PublishOutcome::Denied,
+                (Gate::Publish, Ruling::Known(Verdict::Fail)) => PublishOutcome::Failed,
+                (Gate::Publish, Ruling::Known(Verdict::Allow)) => {
+                    if let Some(wait) = self.publish(now, key, &publish) {
+                        self.start_waiting(key, wait);
+                        return;
+                    }
+                    PublishOutcome::Accepted
+                }
+            };
+            self.tell_publish(now, key, &publish.topic, outcome);
+            return;
+        }
+    }
+
+    fn tell_publish(&mut self, now: Now, key: Key, topic: &str, outcome: PublishOutcome) {
+        self.tell(now, key, &Decision::Publish { topic, outcome });
+    }
+
+    fn tell(&mut self, now: Now, key: Key, decision: &Decision<'_>) {
+        let actions = self.consult(key, |dialect, view, actions| {
+            dialect.on_decision(view, decision, actions);
+        });
+        if let Some(actions) = actions {
+            self.perform_all(now, key, actions);
+        }
+    }
+
+    fn rule(&self, key: Key, question: &Question<'_>) -> Ruling {
+        self.endpoint_of(key)
+            .map_or(Ruling::Known(Verdict::Fail), |endpoint| {
+                endpoint.decider.decide(self.conn_id(key), question)
+            })
+    }
+
+    fn ask(&mut self, now: Now, key: Key, question: Question<'static>, request: Request) {
+        self.tickets = self.tickets.wrapping_add(1);
+        self.asked.push_back(Asked {
+            conn: self.conn_id(key),
+            ticket: self.tickets,
+            question,
+        });
+        let wait = Wait::Decision {
+            ticket: self.tickets,
+            deadline_ms: now.monotonic_ms + millis(DECISION_TIMEOUT),
+            request,
+        };
+        self.start_waiting(key, wait);
+    }
+
+    /// From here on the connection's actions and messages are put aside, until [`Self::go_on`].
+    fn start_waiting(&mut self, key: Key, wait: Wait) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let busy = conn.busy.get_or_insert_with(|| {
+            self.busy_conns += 1;
+            Box::default()
+        });
+        debug_assert!(busy.wait.is_none(), "one wait at a time");
+        busy.wait = Some(wait);
+        self.schedule(key);
+    }
+
+    /// An answer of the control plane. One that comes after the connection's end, or after its
+    /// question was given up, changes nothing.
+    pub fn handle_verdict(&mut self, now: Now, key: Key, ticket: u32, verdict: Verdict) {
+        let Some(busy) = self.busy_mut(key) else {
+            return;
+        };
+        match busy.wait.take() {
+            Some(Wait::Decision {
+                ticket: current,
+                request,
+                ..
+            }) if current == ticket => self.conclude(now, key, request, verdict),
+            other => busy.wait = other,
+        }
+    }
+
+    /// Gives up a decision that has taken too long: nobody could tell.
+    pub(super) fn expire_decision(&mut self, now: Now, key: Key) {
+        let due = self.busy_mut(key).and_then(|busy| match &busy.wait {
+            Some(Wait::Decision {
+                ticket,
+                deadline_ms,
+                ..
+            }) if *deadline_ms <= now.monotonic_ms => Some(*ticket),
+            _ => None,
+        });
+        if let Some(ticket) = due {
+            self.handle_verdict(now, key, ticket, Verdict::Fail);
+        }
+    }
+
+    fn conclude(&mut self, now: Now, key: Key, request: Request, verdict: Verdict) {
+        match request {
+            Request::Subscribe(topic) => self.finish_subscribe(now, key, &topic, verdict),
+            Request::Publish(publish, gate) => {
+                self.ask_publish(now, key, publish, gate, Some(verdict));
+            }
+        }
+        self.go_on(now, key);
+    }
+
+    /// The publication that waited for room is with every shard.
+    pub(super) fn handle_room(&mut self, now: Now, key: Key) {
+        let Some(busy) = self.busy_mut(key) else {
+            return;
+        };
+        match busy.wait.take() {
+            Some(Wait::Room { topic }) => {
+                self.tell_publish(now, key, &topic, PublishOutcome::Accepted);
+                self.go_on(now, key);
+            }
+            other => busy.wait = other,
+        }
+    }
+
+    /// Works off what waited: first the rest of the actions, then the parked messages, one by one,
+    /// until something has to wait again.
+    fn go_on(&mut self, now: Now, key: Key) {
+        while let Some(busy) = self.busy_mut(key) {
+            if busy.wait.is_some() {
+                return;
+            }
+            if !busy.rest.list.is_empty() {
+                let rest = std::mem::take(&mut busy.rest);
+                self.perform_all(now, key, rest);
+                continue;
+            }
+            // Out of the connection while its messages are borrowed from it; nothing can be parked
+            // meanwhile, as only received bytes are.
+            let mut parked = std::mem::take(&mut busy.parked);
+            let Some((kind, payload)) = parked.next() else {
+                self.stop_being_busy(now, key);
+                return;
+            };
+            self.handle_message(now, key, Message { kind, payload });
+            if let Some(busy) = self.busy_mut(key) {
+                parked.compact();
+                busy.parked = parked;
+            }
+        }
+    }
+
+    fn stop_being_busy(&mut self, now: Now, key: Key) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let Some(busy) = conn.busy.take() else {
+            return;
+        };
+        self.busy_conns -= 1;
+        if std::mem::take(&mut conn.paused) {
+            // Time in which nobody read the peer does not count against it.
+            conn.seen_ms = now.monotonic_ms;
+            self.socket_ops.push_back((key, SocketOp::Resume));
+        }
+        if busy.peer_closed {
+            self.close_answering(now, key, busy.peer_close_code);
+        }
+    }
+
+    /// The peer has sent Close: at once, unless messages before it wait for room.
+    ///
+    /// A decision that is still out is cancelled: its outcome would concern nobody. A publication
+    /// that was accepted, and messages behind it, are not: they were sent before the Close.
+    pub(super) fn handle_peer_close(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
+        if let Some(busy) = self.busy_mut(key)
+            && matches!(busy.wait, Some(Wait::Room { .. }))
+        {
+            busy.peer_closed = true;
+            busy.peer_close_code = code;
+            return;
+        }
+        self.close_answering(now, key, code);
+    }
+
+    fn close_answering(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
+        if let Some(code) = code {
+            let disconnect = Disconnect {
+                code,
+                reason: Cow::Borrowed(""),
+            };
+            self.close_with(now, key, Cause::PeerClosed, Some(disconnect));
+        } else {
+            self.write_last(key, |out| write_frame(out, OpCode::Close, &[]));
+            self.close_with(now, key, Cause::PeerClosed, None);
+        }
+    }
+
+    fn busy_mut(&mut self, key: Key) -> Option<&mut Busy> {
+        self.conns.get_mut(key)?.busy.as_deref_mut()
+    }
+}
+
+impl Gate {
+    fn question<'p>(self, publish: &'p Publish<'_>) -> Question<'p> {
+        let topic = Cow::Borrowed(&*publish.topic);
+        match self {
+            Self::Access => Question::Subscribe { topic },
+            Self::Publish => Question::Publish {
+                topic,
+                event: Cow::Borrowed(&*publish.event),
+                data: publish.data.as_deref().map(Cow::Borrowed),
+            },
+        }
+    }
+}

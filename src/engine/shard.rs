@@ -1,0 +1,591 @@
+//! One shard's whole world as a state machine.
+//!
+//! Whoever drives it (the service's worker, a simulation, a benchmark) calls, in any order:
+//!
+//! - **input**: [`Shard::handle_accepted`], [`Shard::handle_bytes`], [`Shard::handle_end`],
+//!   [`Shard::handle_writable`], [`Shard::handle_released`] for sockets; [`Shard::handle_publication`]
+//!   for letters; [`Shard::handle_verdict`] for answers of the control plane; [`Shard::handle_tick`]
+//!   for time; [`Shard::handle_drain`] for the end;
+//! - **output**, once per turn: [`Shard::flush`] for what is to be sent, [`Shard::poll_socket_op`],
+//!   [`Shard::poll_asked`], [`Shard::take_posted`].
+//!
+//! The rest of `impl Shard` lies beside the nouns it is about: `handshake`, `perform` (what a dialect
+//! wants done), `fan_out`, `flush`, `heartbeat`, `drain`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::admission::{Admission, Admit};
+use super::busy::Busy;
+use super::conn::{Conn, NEVER_MS, Phase};
+use super::decider::Asked;
+use super::dialect::{Actions, ConnView, Dialect, Message};
+use super::disconnect::{Cause, Disconnect};
+use super::drain::Drain;
+use super::endpoint::Endpoint;
+use super::fan_out::Stalled;
+use super::handshake::Handshake;
+use super::interest::{Interest, ShardMask};
+use super::mailbox::Mesh;
+use super::publication::AppId;
+use super::stats::Stats;
+use super::topic_table::{EncodingId, Subscriptions, TopicTable, set_index};
+use super::turn_log::{FrameKind, TurnLog};
+use crate::base::ids::{ConnAddress, ConnId, IdKey, ShardId, Ulid, UlidGenerator};
+use crate::base::io::{Flow, SocketOp};
+use crate::base::limits::{HandshakeLimits, LINGER, PARKED_BYTES_MAX};
+use crate::base::random::Random;
+use crate::base::slab::{Key, Slab};
+use crate::base::time::{Now, millis};
+use crate::base::wheel::Wheel;
+use crate::codec::ws::{Decoded, Decoder, Event};
+use crate::codec::ws::{OpCode, write_close, write_frame};
+
+/// What a shard is built from.
+#[derive(Debug)]
+pub struct ShardConfig {
+    /// Its number.
+    pub id: ShardId,
+    /// The endpoints, the same on every shard; built on the shard's own thread.
+    pub endpoints: Vec<Endpoint>,
+    /// Topic spaces among the endpoints.
+    pub apps: usize,
+    /// The limits before an endpoint is known.
+    pub handshake: HandshakeLimits,
+    /// The count that all shards share.
+    pub admission: Admission,
+    /// The key of public ids, the same on every shard.
+    pub id_key: IdKey,
+    /// The seed of everything random here.
+    pub seed: u64,
+    /// The map that all shards share.
+    pub interest: Arc<Interest>,
+    /// The way to the other shards.
+    pub mesh: Mesh,
+}
+
+/// One shard. See the [module's text](self) for how it is driven.
+pub struct Shard {
+    pub(super) id: ShardId,
+    pub(super) endpoints: Box<[Endpoint]>,
+    pub(super) handshake_limits: HandshakeLimits,
+    pub(super) admission: Admission,
+    pub(super) id_key: IdKey,
+    pub(super) random: Random,
+    pub(super) ulids: UlidGenerator,
+    pub(super) interest: Arc<Interest>,
+    pub(super) mesh: Mesh,
+    pub(super) conns: Slab<Conn>,
+    /// Connections opened, for the part of an id that tells two uses of a slot apart.
+    pub(super) conns_opened: u32,
+    pub(super) topics: TopicTable,
+    pub(super) log: TurnLog,
+    pub(super) wheel: Wheel<Key>,
+    /// Connections whose outbox may go on.
+    pub(super) writable: VecDeque<Key>,
+    /// Accepted publications that some shard had no room for, oldest first.
+    pub(super) stalled: VecDeque<Stalled>,
+    /// Shards that were posted to since the last [`Shard::take_posted`].
+    pub(super) posted: ShardMask,
+    pub(super) socket_ops: VecDeque<(Key, SocketOp)>,
+    pub(super) asked: VecDeque<Asked>,
+    pub(super) tickets: u32,
+    /// Connections that have a `Busy`: a drain waits for them.
+    pub(super) busy_conns: usize,
+    pub(super) drain: Option<Drain>,
+    pub(super) stats: Stats,
+    /// Buffers kept for reuse.
+    pub(super) spare_frames: Vec<u8>,
+    pub(super) gather: Vec<u8>,
+    pub(super) due: Vec<Key>,
+}
+
+impl std::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard")
+            .field("id", &self.id)
+            .field("conns", &self.conns.len())
+            .field("topics", &self.topics.topics())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Capacity that a scratch buffer keeps after an unusually large use.
+const SPARE_CAPACITY_BYTES: usize = 64 * 1024;
+
+impl Shard {
+    /// An empty shard.
+    #[must_use]
+    pub fn new(config: ShardConfig, now: Now) -> Self {
+        let mut random = Random::new(config.seed ^ u64::from(config.id.0).rotate_left(32));
+        Self {
+            id: config.id,
+            endpoints: config.endpoints.into_boxed_slice(),
+            handshake_limits: config.handshake,
+            admission: config.admission,
+            id_key: config.id_key,
+            ulids: UlidGenerator::default(),
+            interest: config.interest,
+            mesh: config.mesh,
+            conns: Slab::default(),
+            conns_opened: 0,
+            topics: TopicTable::new(config.apps, random.next_u64()),
+            log: TurnLog::default(),
+            wheel: Wheel::new(now.monotonic_ms),
+            writable: VecDeque::new(),
+            stalled: VecDeque::new(),
+            posted: ShardMask::default(),
+            socket_ops: VecDeque::new(),
+            asked: VecDeque::new(),
+            tickets: 0,
+            busy_conns: 0,
+            drain: None,
+            stats: Stats::default(),
+            spare_frames: Vec::new(),
+            gather: Vec::new(),
+            due: Vec::new(),
+            random,
+        }
+    }
+
+    /// A socket was accepted. `None`: the process is full, close it at once.
+    pub fn handle_accepted(&mut self, now: Now) -> Option<Key> {
+        let refuse = match self.admission.enter() {
+            Admit::Welcome => false,
+            Admit::Refuse => true,
+            Admit::Full => {
+                self.stats.refused_full += 1;
+                return None;
+            }
+        };
+        self.stats.accepted += 1;
+        let (shard, count) = (self.id, self.conns_opened);
+        self.conns_opened = self.conns_opened.wrapping_add(1);
+        let id_key = self.id_key;
+        let deadline_ms = now.monotonic_ms + self.handshake_limits.timeout_ms;
+        let key = self.conns.insert_with(|key| {
+            let address = ConnAddress {
+                shard,
+                slot: key.slot,
+            };
+            Conn {
+                id: id_key.seal(now.unix_ms, address, count),
+                phase: Phase::Handshaking(Box::<Handshake>::default()),
+                decoder: Decoder::default(),
+                state: None,
+                subscriptions: Subscriptions::new(),
+                outbox: None,
+                busy: None,
+                seen_ms: now.monotonic_ms,
+                pinged_ms: now.monotonic_ms,
+                timer_ms: NEVER_MS,
+                deadline_ms,
+                wheel_ms: NEVER_MS,
+                endpoint: 0,
+                paused: false,
+                watched: false,
+                refuse,
+            }
+        });
+        self.schedule(key);
+        if self.is_draining() {
+            self.refuse_unavailable(now, key);
+        }
+        Some(key)
+    }
+
+    /// Bytes arrived. They may be changed in place; nothing of them is kept but an unfinished rest.
+    pub fn handle_bytes(&mut self, now: Now, key: Key, bytes: &mut [u8]) -> Flow {
+        self.stats.bytes_received += bytes.len() as u64;
+        let draining = self.is_draining();
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Flow::Stop;
+        };
+        conn.seen_ms = now.monotonic_ms;
+        match conn.phase {
+            Phase::Handshaking(_) => self.handle_head(now, key, bytes),
+            // What was not read before the drain began has not been accepted.
+            Phase::Open if draining => {}
+            Phase::Open => self.handle_frames(now, key, bytes),
+            Phase::Closing { .. } | Phase::Ended => {}
+        }
+        self.flow(key)
+    }
+
+    /// The peer has sent its last byte, or (`broken`) the socket has failed.
+    ///
+    /// What was accepted from a peer that only finished sending is still answered.
+    pub fn handle_end(&mut self, now: Now, key: Key, broken: bool) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        match &mut conn.phase {
+            Phase::Handshaking(_) | Phase::Open => {
+                let cause = if matches!(conn.phase, Phase::Open) {
+                    Cause::PeerGone
+                } else {
+                    Cause::HandshakeRefused
+                };
+                self.leave(key, cause);
+                self.start_closing(now, key, true);
+            }
+            Phase::Closing { peer_finished, .. } => *peer_finished = true,
+            Phase::Ended => {}
+        }
+        if broken || self.is_sent(key) {
+            self.end(key, SocketOp::Close);
+        }
+    }
+
+    /// The socket takes bytes again.
+    pub fn handle_writable(&mut self, key: Key) {
+        if let Some(conn) = self.conns.get_mut(key) {
+            conn.watched = false;
+            self.writable.push_back(key);
+        }
+    }
+
+    /// The socket is closed: the connection's slot is free.
+    pub fn handle_released(&mut self, key: Key) {
+        let alive = |phase: &Phase| matches!(phase, Phase::Handshaking(_) | Phase::Open);
+        if self.conns.get(key).is_some_and(|conn| alive(&conn.phase)) {
+            self.leave(key, Cause::PeerGone);
+        }
+        self.log.discard(key.slot);
+        if self.conns.remove(key).is_some() {
+            self.admission.leave();
+        }
+    }
+
+    /// Frames, at any split.
+    pub(super) fn handle_frames(&mut self, now: Now, key: Key, bytes: &mut [u8]) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let message_bytes_max = self.endpoints[usize::from(conn.endpoint)]
+            .limits
+            .message_bytes_max;
+        // Out of its connection while its events borrow from it; a pointer's worth of moving.
+        let mut decoder = std::mem::take(&mut conn.decoder);
+        let mut position = 0;
+        loop {
+            match decoder.decode(&mut bytes[position..], message_bytes_max) {
+                Ok(Decoded { consumed, event }) => {
+                    let Some(event) = event else { break };
+                    position += consumed;
+                    self.handle_event(now, key, event);
+                }
+                Err(error) => {
+                    self.close(now, key, Cause::from(error));
+                    return;
+                }
+            }
+            if !self.is_open(key) {
+                return;
+            }
+        }
+        if let Some(conn) = self.conns.get_mut(key) {
+            conn.decoder = decoder;
+        }
+    }
+
+    fn handle_event(&mut self, now: Now, key: Key, event: Event<'_>) {
+        match event {
+            Event::Message { kind, payload } => {
+                self.stats.messages_received += 1;
+                let Some(conn) = self.conns.get_mut(key) else {
+                    return;
+                };
+                match &mut conn.busy {
+                    // After Close nothing of a peer counts.
+                    Some(busy) if busy.peer_closed => {}
+                    Some(busy) => busy.parked.push(kind, payload),
+                    None => self.handle_message(now, key, Message { kind, payload }),
+                }
+            }
+            Event::Ping(payload) => self.reply(key, |out| write_frame(out, OpCode::Pong, payload)),
+            Event::Pong(_) => {}
+            Event::Close(frame) => {
+                // The code goes back as it came; a Close without one is answered without one.
+                let code = frame.map(|frame| frame.code);
+                self.handle_peer_close(now, key, code);
+            }
+        }
+    }
+
+    /// Closes for a cause, telling the peer what its dialect says about it.
+    pub(super) fn close(&mut self, now: Now, key: Key, cause: Cause) {
+        let Some(endpoint) = self.endpoint_of(key) else {
+            return;
+        };
+        let disconnect = endpoint.dialect.disconnect(cause);
+        self.close_with(now, key, cause, disconnect);
+    }
+
+    /// Closes for a cause with a Close frame, or without.
+    pub(super) fn close_with(
+        &mut self,
+        now: Now,
+        key: Key,
+        cause: Cause,
+        disconnect: Option<Disconnect>,
+    ) {
+        if !self.is_open(key) {
+            return;
+        }
+        self.leave(key, cause);
+        if let Some(Disconnect { code, reason }) = disconnect {
+            self.write_last(key, |out| write_close(out, code, &reason));
+        }
+        self.start_closing(now, key, false);
+    }
+
+    /// Queues the frame after which nothing follows.
+    pub(super) fn write_last(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
+        let entry = self.log.write(FrameKind::Last, write);
+        self.log.append(key.slot, entry);
+    }
+
+    /// Takes a connection out of everything: topics, waiting, counters. Its frames stay.
+    pub(super) fn leave(&mut self, key: Key, cause: Cause) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let encoding: EncodingId = conn.endpoint;
+        let was_open = conn.is_open();
+        if conn.busy.take().is_some() {
+            self.busy_conns -= 1;
+        }
+        conn.timer_ms = NEVER_MS;
+        for subscription in std::mem::take(&mut conn.subscriptions) {
+            let conns = &mut self.conns;
+            let gone = self.topics.take_out(subscription, encoding, |moved| {
+                if let Some(conn) = conns.at_mut(moved.slot) {
+                    set_index(&mut conn.subscriptions, moved);
+                }
+            });
+            if let Some((app, topic)) = gone {
+                self.lose_interest(app, &topic);
+            }
+        }
+        self.stats.count_close(cause);
+        if was_open {
+            self.consult(key, |dialect, view, _: &mut Actions<'_>| {
+                dialect.on_close(view, cause);
+            });
+        }
+    }
+
+    /// From here on only what is queued goes out, for a limited time.
+    pub(super) fn start_closing(&mut self, now: Now, key: Key, peer_finished: bool) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        conn.phase = Phase::Closing {
+            finished: false,
+            peer_finished,
+        };
+        conn.decoder = Decoder::default();
+        conn.deadline_ms = now.monotonic_ms + millis(LINGER);
+        if std::mem::take(&mut conn.paused) {
+            self.socket_ops.push_back((key, SocketOp::Resume));
+        }
+        self.schedule(key);
+        if self.is_sent(key) {
+            self.finish(key);
+        }
+    }
+
+    /// Everything has gone out.
+    pub(super) fn finish(&mut self, key: Key) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if let Phase::Closing {
+            finished,
+            peer_finished,
+        } = &mut conn.phase
+        {
+            if *peer_finished {
+                self.end(key, SocketOp::Close);
+            } else if !std::mem::replace(finished, true) {
+                self.socket_ops.push_back((key, SocketOp::ShutdownWrite));
+            }
+        }
+    }
+
+    /// Over, now.
+    pub(super) fn end(&mut self, key: Key, how: SocketOp) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        if matches!(conn.phase, Phase::Ended) {
+            return;
+        }
+        debug_assert!(conn.subscriptions.is_empty(), "leave() comes first");
+        conn.phase = Phase::Ended;
+        conn.outbox = None;
+        self.log.discard(key.slot);
+        self.socket_ops.push_back((key, how));
+    }
+
+    /// Queues one frame for one connection alone.
+    pub(super) fn reply(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.conns.get(key).is_some() {
+            let entry = self.log.write(FrameKind::Private, write);
+            self.log.append(key.slot, entry);
+        }
+    }
+
+    /// Asks the connection's dialect; `None` when the connection is gone.
+    pub(super) fn consult<'m>(
+        &mut self,
+        key: Key,
+        ask: impl FnOnce(&dyn Dialect, &mut ConnView<'_>, &mut Actions<'m>),
+    ) -> Option<Actions<'m>> {
+        let conn = self.conns.get_mut(key)?;
+        let endpoint = &self.endpoints[usize::from(conn.endpoint)];
+        let mut view = ConnView {
+            id: conn.id,
+            state: &mut conn.state,
+            app: endpoint.app,
+            topics: &self.topics,
+            subscriptions: &conn.subscriptions,
+        };
+        let mut actions = Actions {
+            frames: std::mem::take(&mut self.spare_frames),
+            ..Actions::default()
+        };
+        ask(&*endpoint.dialect, &mut view, &mut actions);
+        self.stats.messages_ignored += u64::from(actions.ignored);
+        Some(actions)
+    }
+
+    /// Keeps a buffer for the next dialect call.
+    pub(super) fn give_back(&mut self, mut frames: Vec<u8>) {
+        if frames.capacity() <= SPARE_CAPACITY_BYTES {
+            frames.clear();
+            self.spare_frames = frames;
+        }
+    }
+
+    fn flow(&mut self, key: Key) -> Flow {
+        let draining = self.is_draining();
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Flow::Stop;
+        };
+        match &conn.phase {
+            Phase::Ended => Flow::Stop,
+            Phase::Open if !draining && conn.busy.as_deref().is_some_and(Busy::must_pause) => {
+                conn.paused = true;
+                Flow::Pause
+            }
+            _ => Flow::Read,
+        }
+    }
+
+    /// Whether nothing of the connection waits to be sent.
+    pub(super) fn is_sent(&self, key: Key) -> bool {
+        !self.log.has_pending(key.slot)
+            && self
+                .conns
+                .get(key)
+                .is_none_or(|conn| conn.outbox.as_ref().is_none_or(|outbox| outbox.is_empty()))
+    }
+
+    pub(super) fn is_open(&self, key: Key) -> bool {
+        self.conns.get(key).is_some_and(Conn::is_open)
+    }
+
+    pub(super) fn endpoint_of(&self, key: Key) -> Option<&Endpoint> {
+        let conn = self.conns.get(key)?;
+        self.endpoints.get(usize::from(conn.endpoint))
+    }
+
+    pub(super) fn conn_id(&self, key: Key) -> ConnId {
+        ConnId {
+            shard: self.id,
+            key,
+        }
+    }
+
+    /// Whether other shards have to be told anything.
+    pub(super) fn has_peers(&self) -> bool {
+        self.mesh.shards() > 1
+    }
+
+    pub(super) fn lose_interest(&self, app: AppId, topic: &Arc<str>) {
+        if self.has_peers() {
+            self.interest.remove(app, topic, self.id);
+        }
+    }
+
+    /// The next thing to be done to a socket.
+    pub fn poll_socket_op(&mut self) -> Option<(Key, SocketOp)> {
+        self.socket_ops.pop_front()
+    }
+
+    /// The next question for the control plane.
+    pub fn poll_asked(&mut self) -> Option<Asked> {
+        self.asked.pop_front()
+    }
+
+    /// The shards that have got letters since the last call, to be woken.
+    pub fn take_posted(&mut self) -> ShardMask {
+        std::mem::take(&mut self.posted)
+    }
+
+    /// The connection that shows this public id, if it is one of this shard's and still open.
+    #[must_use]
+    pub fn find(&self, id: Ulid) -> Option<Key> {
+        let address = self.id_key.open(id);
+        if address.shard != self.id {
+            return None;
+        }
+        let conn = self.conns.at(address.slot)?;
+        if conn.id != id || !conn.is_open() {
+            return None;
+        }
+        self.conns.key_at(address.slot)
+    }
+
+    #[cfg(test)]
+    pub(super) fn conn(&self, key: Key) -> Option<&Conn> {
+        self.conns.get(key)
+    }
+
+    /// Connections of every phase.
+    #[must_use]
+    pub fn conns(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// The topics of this shard.
+    #[must_use]
+    pub fn topics(&self) -> &TopicTable {
+        &self.topics
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What one connection's outbox holds, in bytes counted as its limit counts them.
+    #[must_use]
+    pub fn outbox_bytes(&self, key: Key) -> usize {
+        self.conns
+            .get(key)
+            .and_then(|conn| conn.outbox.as_ref())
+            .map_or(0, |outbox| outbox.bytes())
+    }
+}
+
+impl Busy {
+    /// Whether more must not be read from the connection for now.
+    fn must_pause(&self) -> bool {
+        let waits_for_room = matches!(self.wait, Some(super::busy::Wait::Room { .. }));
+        waits_for_room || self.parked.len() >= PARKED_BYTES_MAX
+    }
+}

@@ -1,0 +1,67 @@
+//! What a shard counts. Plain numbers of one thread: whoever wants them asks by letter.
+
+use super::disconnect::Cause;
+
+/// Counters of one shard since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Sockets accepted.
+    pub accepted: u64,
+    /// Sockets turned away because the connection limit was reached.
+    pub refused_full: u64,
+    /// Connections that completed the opening handshake.
+    pub upgraded: u64,
+    /// Connections that ended, by [`Cause::ALL`].
+    pub closed: [u64; Cause::ALL.len()],
+    /// Data messages received.
+    pub messages_received: u64,
+    /// Messages that a dialect ignored as malformed or unknown.
+    pub messages_ignored: u64,
+    /// Publications accepted from this shard's connections.
+    pub publications: u64,
+    /// Publications handed to a subscriber's outgoing list on this shard.
+    pub deliveries: u64,
+    /// Publications dropped for a slow subscriber under a drop policy.
+    pub dropped: u64,
+    /// Letters received from other shards.
+    pub letters: u64,
+    /// Times a publication had to wait for room in another shard's mailbox.
+    pub stalls: u64,
+    /// Bytes received and sent on sockets.
+    pub bytes_received: u64,
+    /// Bytes the kernel took.
+    pub bytes_sent: u64,
+    /// Sends made, whole or short.
+    pub sends: u64,
+}
+
+impl Stats {
+    /// Counts one end.
+    pub(super) fn count_close(&mut self, cause: Cause) {
+        self.closed[cause as usize] += 1;
+    }
+
+    /// How many connections ended for `cause`.
+    #[must_use]
+    pub fn closed_for(&self, cause: Cause) -> u64 {
+        self.closed[cause as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_own_counter_and_name() {
+        let mut stats = Stats::default();
+        for (index, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, index);
+            stats.count_close(cause);
+        }
+        assert_eq!(stats.closed, [1; Cause::ALL.len()]);
+        let mut names = Cause::ALL.map(Cause::name);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}

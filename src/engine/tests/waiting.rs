@@ -1,0 +1,135 @@
+//! Decisions that take their time.
+
+use super::*;
+use crate::base::limits::{DECISION_TIMEOUT, PARKED_BYTES_MAX};
+use crate::base::time::millis;
+
+fn answer(bench: &mut Bench, verdict: Verdict) {
+    let asked = bench.shard.poll_asked().expect("a question");
+    bench
+        .shard
+        .handle_verdict(bench.now, asked.conn.key, asked.ticket, verdict);
+}
+
+#[test]
+fn later_messages_wait_and_control_frames_do_not() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "sub ask");
+    bench.say(client, "sub t");
+    bench.bytes(client, &frame(9, b""));
+    assert_eq!(bench.hears(client), [Got::Pong]);
+    answer(&mut bench, Verdict::Allow);
+    assert_eq!(
+        bench.hears(client),
+        ["Subscribed ask", "Subscribed t"].map(text)
+    );
+}
+
+#[test]
+fn late_decision_of_a_subscribe_comes_before_its_unsubscribe() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "sub ask");
+    bench.say(client, "unsub ask");
+    answer(&mut bench, Verdict::Allow);
+    assert_eq!(bench.hears(client), [text("Subscribed ask")]);
+    assert_eq!(bench.shard.topics().subscriptions(), 0);
+}
+
+#[test]
+fn connection_that_closes_during_a_decision_leaves_no_phantom() {
+    for by_frame in [true, false] {
+        let mut bench = one(LIMITS);
+        let client = bench.connect();
+        bench.say(client, "sub ask");
+        if by_frame {
+            bench.bytes(client, &frame(8, b""));
+        } else {
+            bench.shard.handle_end(bench.now, client, true);
+        }
+        answer(&mut bench, Verdict::Allow);
+        bench.flush();
+        assert_eq!(bench.shard.topics().subscriptions(), 0);
+        assert_eq!(bench.shard.busy_conns, 0);
+    }
+}
+
+#[test]
+fn answer_to_a_question_given_up_changes_nothing() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "sub ask");
+    let asked = bench.shard.poll_asked().expect("a question");
+    bench.tick(millis(DECISION_TIMEOUT));
+    assert_eq!(bench.hears(client), [text("Failed ask")]);
+    bench
+        .shard
+        .handle_verdict(bench.now, client, asked.ticket, Verdict::Allow);
+    assert_eq!(bench.hears(client), []);
+    assert_eq!(bench.shard.topics().subscriptions(), 0);
+}
+
+#[test]
+fn publish_asks_for_access_and_then_for_itself() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    for (verdicts, outcome) in [
+        (&[Verdict::Deny][..], "AccessDenied ask"),
+        (&[Verdict::Fail][..], "AccessFailed ask"),
+        (&[Verdict::Allow, Verdict::Deny][..], "Denied ask"),
+        (&[Verdict::Allow, Verdict::Fail][..], "Failed ask"),
+        (&[Verdict::Allow, Verdict::Allow][..], "Accepted ask"),
+    ] {
+        bench.say(client, "pub ask e d");
+        for verdict in verdicts {
+            assert_eq!(bench.hears(client), []);
+            answer(&mut bench, *verdict);
+        }
+        assert_eq!(bench.hears(client), [text(outcome)]);
+    }
+}
+
+#[test]
+fn actions_behind_a_decision_keep_their_order() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "many a ask1 b ask2");
+    bench.say(client, "has b");
+    assert_eq!(bench.hears(client), [text("Subscribed a")]);
+    answer(&mut bench, Verdict::Deny);
+    assert_eq!(
+        bench.hears(client),
+        ["Denied ask1", "Subscribed b"].map(text)
+    );
+    answer(&mut bench, Verdict::Allow);
+    assert_eq!(
+        bench.hears(client),
+        ["Subscribed ask2", "done", "has true"].map(text)
+    );
+}
+
+#[test]
+fn reads_pause_when_too_much_is_parked_and_the_peer_is_not_idle_meanwhile() {
+    let mut bench = one(ConnLimits {
+        idle_timeout_ms: 3_000,
+        ping_interval_ms: 0,
+        ..LIMITS
+    });
+    let client = bench.connect();
+    bench.say(client, "sub ask");
+    let mut parked = 0;
+    while bench.say(client, "nothing that means anything here") == Flow::Read {
+        parked += 1;
+        assert!(parked * 32 < PARKED_BYTES_MAX, "never paused");
+    }
+    bench.tick(3_500);
+    bench.tick(500);
+    assert_eq!(bench.hears(client), []);
+    answer(&mut bench, Verdict::Allow);
+    assert_eq!(bench.hears(client), [text("Subscribed ask")]);
+    assert_eq!(bench.ops(), [(client, SocketOp::Resume)]);
+    assert_eq!(bench.shard.stats().messages_ignored, parked as u64 + 1);
+    bench.tick(3_100);
+    assert!(matches!(bench.hears(client)[..], [Got::Close(1001, _)]));
+}

@@ -1,0 +1,261 @@
+//! The event loop of a shard's thread: io_uring where the kernel allows it, epoll elsewhere.
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Once;
+
+use monoio::time::TimeDriver;
+use monoio::{IoUringDriver, LegacyDriver, Runtime, RuntimeBuilder};
+use rustix::io::Errno;
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use super::Handler;
+use super::accept_loop::accept_loop;
+use super::polled::Polled;
+use super::shard::Shard;
+use super::turn_loop::turn_loop;
+use super::wake::{Waker, wake_loop};
+
+/// Which way of waiting for sockets is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DriverChoice {
+    /// io_uring, or epoll if the kernel refuses it.
+    #[default]
+    Auto,
+    /// io_uring or nothing.
+    Uring,
+    /// epoll.
+    Epoll,
+}
+
+/// Which way of waiting for sockets a shard uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// io_uring, with these set-up flags.
+    Uring(&'static str),
+    /// epoll.
+    Epoll,
+}
+
+impl fmt::Display for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uring("") => write!(f, "io_uring"),
+            Self::Uring(flags) => write!(f, "io_uring ({flags})"),
+            Self::Epoll => write!(f, "epoll"),
+        }
+    }
+}
+
+/// What a shard starts with.
+#[derive(Debug)]
+pub struct ShardSetup {
+    /// Which driver is wanted.
+    pub driver: DriverChoice,
+    /// The processor to stay on.
+    pub cpu: Option<usize>,
+    /// Where this shard accepts, from [`bind_all`](super::bind_all).
+    pub listener: TcpListener,
+    /// What other threads wake this shard with.
+    pub waker: Waker,
+}
+
+/// Why a shard did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// io_uring was demanded, and the kernel does not give it.
+    #[error("io_uring is not available: {0}; {fix}, or choose the epoll driver", fix = uring_fix(.0))]
+    Uring(#[source] io::Error),
+    /// Not even epoll works.
+    #[error("cannot create an epoll instance: {0}; raise the limit of open files")]
+    Epoll(#[source] io::Error),
+    /// The shard's own descriptors could not be put under the driver.
+    #[error("cannot wait for the shard's listener and waker: {0}; raise the limit of open files")]
+    Register(#[source] io::Error),
+}
+
+/// Runs a shard on the calling thread until its handler says [`Turn::Exit`](super::Turn::Exit).
+///
+/// `started` is told the driver before the first connection is accepted. On the way out all
+/// connections are closed and the handler hears of each release, so nothing is left open.
+///
+/// A panic of the handler unwinds through here: the caller has to see to it that the process ends,
+/// because the other shards would wait for this one for ever.
+///
+/// # Errors
+///
+/// No driver could be set up; `started` has not been called then.
+pub fn run_shard<H: Handler>(
+    setup: ShardSetup,
+    handler: H,
+    started: impl FnOnce(Driver),
+) -> Result<(), StartError> {
+    if let Some(cpu) = setup.cpu {
+        // Before the ring and the shard's memory exist, so that both are made near this processor.
+        pin_thread(cpu);
+    }
+    let uring = match setup.driver {
+        DriverChoice::Epoll => None,
+        DriverChoice::Uring => Some(build_uring().map_err(StartError::Uring)?),
+        DriverChoice::Auto => build_uring().map_err(|error| warn_of_epoll(&error)).ok(),
+    };
+    let shard = Rc::new(Shard::new(handler, setup.waker));
+    if let Some((mut runtime, flags)) = uring {
+        let serving = serve(shard, setup.listener, || started(Driver::Uring(flags)));
+        runtime.block_on(serving)
+    } else {
+        let mut runtime = build_epoll().map_err(StartError::Epoll)?;
+        let serving = serve(shard, setup.listener, || started(Driver::Epoll));
+        runtime.block_on(serving)
+    }
+}
+
+async fn serve<H: Handler>(
+    shard: Rc<Shard<H>>,
+    listener: TcpListener,
+    started: impl FnOnce(),
+) -> Result<(), StartError> {
+    let listener = Polled::new(OwnedFd::from(listener)).map_err(StartError::Register)?;
+    let counter = shard.waker().polled().map_err(StartError::Register)?;
+    started();
+    shard.spawn(wake_loop(Rc::clone(&shard), counter));
+    shard.spawn(accept_loop(Rc::clone(&shard), listener));
+    turn_loop(shard).await;
+    Ok(())
+}
+
+/// Entries of the submission queue, at 64 bytes: what one pass may start without an extra call.
+const SUBMISSION_ENTRIES: u32 = 4_096;
+
+/// Entries of the completion queue, at 16 bytes. Waits for sockets that are ready complete while
+/// they are submitted, which overflows the kernel's default of twice the submissions; an overflow
+/// costs memory and time in the kernel.
+const COMPLETION_ENTRIES: u32 = 32_768;
+
+/// Both, if the larger do not fit into the memory that the process may lock. Kernels since 5.12 do
+/// not count rings against that limit.
+const SUBMISSION_ENTRIES_SMALL: u32 = 1_024;
+const COMPLETION_ENTRIES_SMALL: u32 = 4_096;
+
+/// The set-up flags of a ring.
+struct RingFlags {
+    text: &'static str,
+    /// Spares the interrupts of a thread that enters the kernel anyway (Linux 5.19).
+    coop_taskrun: bool,
+    /// Spares a lock (Linux 6.0).
+    single_issuer: bool,
+}
+
+/// The flags that are tried, best first. `DEFER_TASKRUN` is not among them: monoio does not ask for
+/// events on all the paths that would need it then, and a busy shard would miss ready sockets.
+const RING_FLAGS: [RingFlags; 3] = [
+    RingFlags {
+        text: "coop_taskrun, single_issuer",
+        coop_taskrun: true,
+        single_issuer: true,
+    },
+    RingFlags {
+        text: "coop_taskrun",
+        coop_taskrun: true,
+        single_issuer: false,
+    },
+    RingFlags {
+        text: "",
+        coop_taskrun: false,
+        single_issuer: false,
+    },
+];
+
+/// The sizes that are tried, as submissions and completions.
+const RING_SIZES: [(u32, u32); 2] = [
+    (SUBMISSION_ENTRIES, COMPLETION_ENTRIES),
+    (SUBMISSION_ENTRIES_SMALL, COMPLETION_ENTRIES_SMALL),
+];
+
+type UringRuntime = Runtime<TimeDriver<IoUringDriver>>;
+
+fn build_uring() -> io::Result<(UringRuntime, &'static str)> {
+    let mut refusal = io::Error::from(Errno::INVAL);
+    for flags in RING_FLAGS {
+        for (submissions, completions) in RING_SIZES {
+            let mut ring = io_uring::IoUring::builder();
+            ring.setup_cqsize(completions);
+            if flags.coop_taskrun {
+                ring.setup_coop_taskrun();
+            }
+            if flags.single_issuer {
+                ring.setup_single_issuer();
+            }
+            let built = RuntimeBuilder::<IoUringDriver>::new()
+                .with_entries(submissions)
+                .uring_builder(ring)
+                .enable_timer()
+                .build();
+            match built {
+                Ok(runtime) => return Ok((runtime, flags.text)),
+                Err(error) => refusal = error,
+            }
+            if Errno::from_io_error(&refusal) != Some(Errno::NOMEM) {
+                break;
+            }
+        }
+        if Errno::from_io_error(&refusal) != Some(Errno::INVAL) {
+            // It is not for a flag that the kernel does not know: fewer flags will not help.
+            break;
+        }
+    }
+    Err(refusal)
+}
+
+fn build_epoll() -> io::Result<Runtime<TimeDriver<LegacyDriver>>> {
+    RuntimeBuilder::<LegacyDriver>::new()
+        .with_entries(SUBMISSION_ENTRIES_SMALL)
+        .enable_timer()
+        .build()
+}
+
+/// Says once per process that the slower driver is used: all shards meet the same refusal.
+fn warn_of_epoll(error: &io::Error) {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            "io_uring is not available: {error}; using epoll. To have io_uring: {}",
+            uring_fix(error)
+        );
+    });
+}
+
+/// What an operator can do about a refused ring.
+fn uring_fix(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::PERM | Errno::ACCESS) => {
+            "allow the io_uring system calls (a container's seccomp profile, or the setting \
+             kernel.io_uring_disabled, forbids them)"
+        }
+        Some(Errno::NOSYS) => "use a kernel with io_uring (5.10 or newer, and not a sandbox's)",
+        Some(Errno::NOMEM) => "raise the limit of locked memory (ulimit -l)",
+        Some(Errno::MFILE | Errno::NFILE) => "raise the limit of open files (ulimit -n)",
+        _ => "use a newer kernel (5.19 or later)",
+    }
+}
+
+/// Keeps the thread on one processor. Failing costs speed and nothing else, so it is only told.
+fn pin_thread(cpu: usize) {
+    let mut cpus = CpuSet::new();
+    let pinned = if cpu < CpuSet::MAX_CPU {
+        cpus.set(cpu);
+        sched_setaffinity(None, &cpus)
+    } else {
+        Err(Errno::INVAL)
+    };
+    if let Err(error) = pinned {
+        tracing::warn!(
+            "cannot keep a shard on processor {cpu}: {}; it runs wherever the kernel puts it",
+            io::Error::from(error)
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! Floor 3: a shard's thread, its event loop and its sockets.
+//!
+//! Everything that makes a system call on the data plane is here, and nothing else: this floor knows
+//! sockets and bytes, but no protocol. What happens with the bytes is decided by a [`Handler`].
+//!
+//! One pass of the loop (monoio drives it, there is no loop of ours) goes like this:
+//!
+//! 1. wait until something happens: a socket is ready, another thread calls [`Waker::wake`], a tick;
+//! 2. run the tasks that this woke. There is one per connection, parked until its socket is
+//!    readable; it receives into the shard's shared buffer and calls [`Handler::received`];
+//! 3. run one [`Handler::turn`], in which letters are taken and everything is sent.
+//!
+//! So whatever arrives in one pass is answered in one turn, and what a turn sends to a connection
+//! can leave as one send. No task ever waits for another.
+
+mod accept_loop;
+mod driver;
+mod listener;
+mod polled;
+mod read_loop;
+mod shard;
+mod socket;
+mod sockets;
+mod turn_loop;
+mod wake;
+mod write_watch;
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::base::io::Flow;
+use crate::base::slab::Key;
+
+pub use driver::{Driver, DriverChoice, ShardSetup, StartError, run_shard};
+pub use listener::bind_all;
+pub use sockets::Sockets;
+pub use wake::Waker;
+
+/// What a shard does with its sockets. All calls come on the shard's thread, one at a time.
+///
+/// Of one connection the calls come in this order: `accepted`, then any number of `received` and
+/// `writable`, `ended` at most once, `released`. After `ended` there is no `received`; after
+/// [`Sockets::close`], [`Sockets::reset`] or [`Flow::Stop`] there is only `released`.
+pub trait Handler: 'static {
+    /// A socket was accepted. `None` refuses it: it is closed at once. The key is the handler's own
+    /// choice of slot and generation; it must not be given again before `released`.
+    fn accepted(&mut self, peer: SocketAddr) -> Option<Key>;
+
+    /// Bytes arrived. They lie in a buffer that all connections of the shard share: they may be
+    /// changed in place, and what is not used up here must be copied.
+    fn received(&mut self, sockets: &Sockets, conn: Key, bytes: &mut [u8]) -> Flow;
+
+    /// Nothing more can be read.
+    ///
+    /// After [`ReadEnd::Eof`] the other direction is still open and the handler owes a
+    /// [`Sockets::close`]: until then the descriptor stays, so that answers can be sent, and
+    /// `writable` may be called. After [`ReadEnd::Failed`] the connection is over and `released`
+    /// follows by itself.
+    fn ended(&mut self, conn: Key, end: ReadEnd);
+
+    /// The socket that [`Sockets::watch_writable`] was asked to watch takes bytes again.
+    fn writable(&mut self, conn: Key);
+
+    /// The tasks of the connection are gone and its descriptor has been given back: the key may be
+    /// used again.
+    fn released(&mut self, conn: Key);
+
+    /// The system could not give a socket (out of descriptors or memory). Accepting goes on by
+    /// itself after a pause.
+    fn accept_failed(&mut self, error: &io::Error);
+
+    /// One turn: take letters, look at deadlines, send. Called at least every
+    /// [`TICK_MS`](crate::base::wheel::TICK_MS), and after everything that happened.
+    fn turn(&mut self, sockets: &Sockets) -> Turn;
+
+    /// Whether letters wait. Asked after the shard has said that it goes to sleep, so that a letter
+    /// that came in between is not left behind.
+    fn has_mail(&self) -> bool;
+}
+
+/// Why nothing more can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadEnd {
+    /// The peer has sent everything it had (FIN).
+    Eof,
+    /// The connection is broken: reset, timed out.
+    Failed,
+}
+
+/// What the shard does after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Wait for the next event.
+    Idle,
+    /// There is more to do: look at the sockets without waiting, then take another turn.
+    Again,
+    /// Close everything and return from [`run_shard`].
+    Exit,
+}

@@ -1,0 +1,92 @@
+//! The shard's heart: one turn at the end of every pass in which something happened.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use monoio::time::{Instant, Sleep, sleep};
+
+use super::shard::Shard;
+use super::write_watch::write_watch;
+use super::{Handler, Turn};
+use crate::base::wheel::TICK_MS;
+
+const TICK: Duration = Duration::from_millis(TICK_MS);
+
+/// Ticks that the tasks of an exiting shard may take to end; they need a few passes of the loop.
+const EXIT_TICKS_MAX: u32 = 20;
+
+/// Turns taken before the shard looks at its sockets again, when letters come in between.
+const TURNS_IN_A_ROW: usize = 2;
+
+/// Runs turns until the handler is done, and then until all tasks have ended.
+///
+/// This is the root future of the shard's runtime, which polls it after the woken tasks of a pass,
+/// and again at once if it was woken meanwhile. So it must never wake itself: see
+/// [`Shard::ring`].
+pub(super) async fn turn_loop<H: Handler>(shard: Rc<Shard<H>>) {
+    let mut tick = pin!(sleep(TICK));
+    let mut exit_ticks = 0;
+    poll_fn(|context| {
+        shard.begin_turn(context.waker());
+        let ticks = take_ticks(tick.as_mut(), context);
+        if !shard.is_exiting() {
+            run_turns(&shard);
+            start_watches(&shard);
+            return Poll::Pending;
+        }
+        exit_ticks += ticks;
+        if !shard.has_tasks() {
+            return Poll::Ready(());
+        }
+        if exit_ticks > EXIT_TICKS_MAX {
+            tracing::warn!("a shard's tasks did not end in time; it exits without them");
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Sets the clock for the next tick; how many have passed, 0 or 1.
+///
+/// The tick is polled here rather than in a task of its own, so that exiting need not wait for it.
+fn take_ticks(mut tick: Pin<&mut Sleep>, context: &mut Context<'_>) -> u32 {
+    if tick.as_mut().poll(context).is_pending() {
+        return 0;
+    }
+    tick.as_mut().reset(Instant::now() + TICK);
+    // Polled again, because that is what puts it on the clock.
+    let early = tick.poll(context).is_ready();
+    debug_assert!(!early, "a tick cannot have passed already");
+    1
+}
+
+fn run_turns<H: Handler>(shard: &Shard<H>) {
+    for _ in 0..TURNS_IN_A_ROW {
+        match shard.with_handler(|handler| handler.turn(shard.sockets())) {
+            Turn::Exit => return shard.exit(),
+            Turn::Again => return shard.ring(),
+            Turn::Idle => shard.waker().flag().park(),
+        }
+        if !shard.with_handler(|handler| handler.has_mail()) {
+            return;
+        }
+        shard.waker().flag().unpark();
+    }
+    // Letters keep coming; the sockets must have their time, too.
+    shard.ring();
+}
+
+/// Starts what the turn asked for. Not at once, because a task needs the shard, which a
+/// [`Sockets`](super::Sockets) does not know.
+fn start_watches<H: Handler>(shard: &Rc<Shard<H>>) {
+    while let Some(socket) = shard.sockets().next_to_watch() {
+        shard.spawn(write_watch(Rc::clone(shard), socket));
+    }
+    if shard.is_accepting_stopped() {
+        shard.wake_accept_loop();
+    }
+}

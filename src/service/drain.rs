@@ -1,0 +1,71 @@
+//! Ending all shards together, phase by phase.
+
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::worker::Report;
+use crate::base::time::{Clock, millis};
+use crate::engine::drain::DrainPhase;
+use crate::engine::mailbox::Command;
+use crate::runtime::Waker;
+
+/// The control thread's way to one shard.
+#[derive(Debug)]
+pub(super) struct ShardHandle {
+    pub(super) commands: Sender<Command>,
+    pub(super) waker: Waker,
+}
+
+impl ShardHandle {
+    fn tell(&self, command: Command) {
+        // The lane holds more commands than a drain has; a shard that is gone needs none.
+        let _gone = self.commands.try_send(command);
+        self.waker.wake();
+    }
+}
+
+/// Takes all shards through the drain; whether they finished within `timeout`.
+pub(super) async fn drain(
+    shards: &[ShardHandle],
+    reports: &mut mpsc::Receiver<Report>,
+    clock: Clock,
+    timeout: Duration,
+) -> bool {
+    let deadline = Instant::now() + timeout;
+    let by_ms = clock.now().monotonic_ms + millis(timeout);
+    let phases = [
+        DrainPhase::Quiesce,
+        DrainPhase::Settle,
+        DrainPhase::Close { by_ms },
+    ];
+    let mut in_time = true;
+    for phase in phases {
+        tracing::debug!(?phase, "draining");
+        for shard in shards {
+            shard.tell(Command::Drain(phase));
+        }
+        // A phase that does not end (a decision that is still out) must not keep the others from
+        // their turn: at half of the time the connections are closed all the same.
+        let until = match phase {
+            DrainPhase::Close { .. } => deadline,
+            DrainPhase::Quiesce | DrainPhase::Settle => deadline - timeout / 2,
+        };
+        let all = timeout_at(until, all_drained(shards.len(), phase, reports)).await;
+        in_time &= all.is_ok();
+    }
+    in_time
+}
+
+async fn all_drained(shards: usize, phase: DrainPhase, reports: &mut mpsc::Receiver<Report>) {
+    let mut left = shards;
+    while left > 0 {
+        match reports.recv().await {
+            Some(Report::Drained(done)) if done == phase => left -= 1,
+            Some(_) => {}
+            None => return,
+        }
+    }
+}

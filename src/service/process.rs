@@ -1,0 +1,84 @@
+//! What the process asks of the system before it serves.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that are not connections: rings, eventfds, listeners, logs, and some room.
+const DESCRIPTORS_RESERVED: u64 = 64;
+
+/// Descriptors that a shard needs for itself: ring, waker and its duplicate, listener, and epoll's.
+const DESCRIPTORS_PER_SHARD: u64 = 8;
+
+/// Raises the limit of open files to what the system allows; returns it.
+pub(super) fn raise_descriptor_limit() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            tracing::warn!("cannot raise the limit of open files: {error}");
+            limit.current
+        }
+    };
+    // None: no limit.
+    current.unwrap_or(u64::MAX)
+}
+
+/// How many connections fit into the limit of open files.
+pub(super) fn connections_that_fit(descriptors: u64, shards: usize) -> usize {
+    let own = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_SHARD * shards as u64;
+    // Those refused for being too many hold a descriptor for a moment: a sixteenth, and 16.
+    let connections = descriptors.saturating_sub(own + 16) / 17 * 16;
+    usize::try_from(connections)
+        .unwrap_or(usize::MAX / 32)
+        .min(usize::MAX / 32)
+}
+
+/// 16 bytes that nobody can guess.
+///
+/// # Panics
+///
+/// When the kernel has no random numbers to give: no id could be trusted then.
+pub(super) fn random_key() -> [u8; 16] {
+    let mut key = [0; 16];
+    let mut filled = 0;
+    while filled < key.len() {
+        let got =
+            rustix::rand::getrandom(&mut key[filled..], rustix::rand::GetRandomFlags::empty());
+        filled += got.expect("the kernel gives random numbers");
+    }
+    key
+}
+
+/// Ends the process when the thread that holds it panics: the other shards would wait for its
+/// mailbox, and its clients for their deliveries, for ever.
+#[derive(Debug)]
+pub(super) struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a shard has panicked; the process cannot go on without it");
+            std::process::abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_and_those_refused_fit_into_the_descriptors() {
+        for descriptors in [256, 1_024, 20_000, 1_048_576] {
+            let fit = connections_that_fit(descriptors, 4) as u64;
+            let used = fit + fit / 16 + 16 + DESCRIPTORS_RESERVED + 4 * DESCRIPTORS_PER_SHARD;
+            assert!(used <= descriptors, "{descriptors}: {used}");
+            assert!(fit > descriptors / 4 || descriptors < 1_000);
+        }
+        assert_eq!(connections_that_fit(10, 4), 0);
+        assert!(connections_that_fit(u64::MAX, 1) > 1_000_000);
+    }
+}

@@ -1,0 +1,63 @@
+//! What the server runs with: checked, plain, complete.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::base::limits::{ConnLimits, HandshakeLimits};
+use crate::dialect::DialectName;
+use crate::engine::rules::Rules;
+use crate::runtime::DriverChoice;
+
+/// Everything `serve` needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Where clients connect; port 0: any free one.
+    pub listen: SocketAddr,
+    /// How many shards, from 1 to [`crate::base::limits::SHARDS_MAX`].
+    pub shards: usize,
+    /// Shard `i` is pinned to entry `i` modulo the length; never empty. `None`: nothing is pinned.
+    pub cpus: Option<Vec<usize>>,
+    /// How shards wait for their sockets.
+    pub driver: DriverChoice,
+    /// The paths that answer, each path once.
+    pub endpoints: Vec<EndpointConfig>,
+    /// What binds a connection until it has named its endpoint.
+    pub handshake: HandshakeLimits,
+    /// Connections of the whole process. `None`: derived at start from the descriptor limit, which
+    /// is known only after the server has raised it.
+    pub connections_max: Option<usize>,
+    /// How long a drain may take before what is left is cut.
+    pub drain_timeout: Duration,
+    /// The least severe thing that is logged.
+    pub log_level: LogLevel,
+}
+
+/// One path and what is spoken there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointConfig {
+    /// The path of the upgrade request, compared byte for byte, without the query.
+    pub path: String,
+    /// The protocol spoken there.
+    pub dialect: DialectName,
+    /// The topic space: endpoints with the same one share topics.
+    pub app: String,
+    /// What binds its connections.
+    pub limits: ConnLimits,
+    /// Who may subscribe and publish there.
+    pub rules: Rules,
+}
+
+/// How much is logged; each level includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What the server could not do.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// The life of the server: start, drain, end.
+    Info,
+    /// The life of connections.
+    Debug,
+    /// Every step.
+    Trace,
+}

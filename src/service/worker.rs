@@ -1,0 +1,188 @@
+//! A shard's thread at work: bytes go from its sockets to its engine and back.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::base::ids::ShardId;
+use crate::base::io::{Flow, SendOutcome, SocketOp};
+use crate::base::limits::{LETTERS_PER_TURN, SENDS_PER_FLUSH};
+use crate::base::slab::Key;
+use crate::base::time::{Clock, Now};
+use crate::engine::decider::Verdict;
+use crate::engine::drain::DrainPhase;
+use crate::engine::flush::Sink;
+use crate::engine::mailbox::{Command, Inbox};
+use crate::engine::shard::Shard;
+use crate::runtime::{Driver, Handler, ReadEnd, Sockets, StartError, Turn, Waker};
+
+/// What a shard tells the control thread.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// It serves.
+    Started(ShardId, Driver),
+    /// It could not start.
+    Failed(ShardId, StartError),
+    /// It has finished a phase of the drain.
+    Drained(DrainPhase),
+}
+
+/// One shard's engine between its sockets and its mailbox.
+pub(super) struct Worker {
+    pub(super) id: ShardId,
+    pub(super) shard: Shard,
+    pub(super) inbox: Inbox,
+    pub(super) clock: Clock,
+    /// The wakers of all shards, by number.
+    pub(super) wakers: Arc<[Waker]>,
+    pub(super) reports: mpsc::Sender<Report>,
+    /// The time of this turn, read at its first event.
+    pub(super) now: Option<Now>,
+    pub(super) exiting: bool,
+}
+
+/// The engine's way to the sockets.
+struct SocketSink<'a>(&'a Sockets);
+
+impl Sink for SocketSink<'_> {
+    fn send(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome {
+        self.0.send(conn, bytes)
+    }
+}
+
+impl Handler for Worker {
+    fn accepted(&mut self, _peer: SocketAddr) -> Option<Key> {
+        let now = self.now();
+        self.shard.handle_accepted(now)
+    }
+
+    fn received(&mut self, sockets: &Sockets, conn: Key, bytes: &mut [u8]) -> Flow {
+        let now = self.now();
+        let flow = self.shard.handle_bytes(now, conn, bytes);
+        if self.shard.wants_flush() {
+            self.flush(now, sockets);
+        }
+        flow
+    }
+
+    fn ended(&mut self, conn: Key, end: ReadEnd) {
+        let now = self.now();
+        self.shard.handle_end(now, conn, end == ReadEnd::Failed);
+    }
+
+    fn writable(&mut self, conn: Key) {
+        self.shard.handle_writable(conn);
+    }
+
+    fn released(&mut self, conn: Key) {
+        self.shard.handle_released(conn);
+    }
+
+    fn accept_failed(&mut self, error: &io::Error) {
+        tracing::warn!(
+            shard = self.id.0,
+            "cannot accept a connection: {error}; trying again, others are served meanwhile"
+        );
+    }
+
+    fn turn(&mut self, sockets: &Sockets) -> Turn {
+        let now = self.now();
+        self.take_commands(now, sockets);
+        let more_letters = self.take_letters();
+        self.shard.handle_tick(now);
+        if self.shard.has_stalled() {
+            self.shard.retry_stalled(now);
+        }
+        self.refuse_asked(now);
+        let flushed = self.flush(now, sockets);
+        self.wake_others();
+        self.report_drained();
+        self.now = None;
+        if self.exiting {
+            Turn::Exit
+        } else if more_letters || !flushed {
+            Turn::Again
+        } else {
+            Turn::Idle
+        }
+    }
+
+    fn has_mail(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+}
+
+impl Worker {
+    fn now(&mut self) -> Now {
+        *self.now.get_or_insert_with(|| self.clock.now())
+    }
+
+    fn take_commands(&mut self, now: Now, sockets: &Sockets) {
+        while let Ok(command) = self.inbox.take_command() {
+            match command {
+                Command::Drain(phase) => {
+                    if phase == DrainPhase::Quiesce {
+                        sockets.stop_accepting();
+                    }
+                    self.shard.handle_drain(now, phase);
+                }
+            }
+        }
+    }
+
+    /// Takes letters, within a bound; whether there are more.
+    fn take_letters(&mut self) -> bool {
+        for _ in 0..LETTERS_PER_TURN {
+            let Some(letter) = self.inbox.take_publication() else {
+                return false;
+            };
+            self.shard.handle_publication(&letter);
+        }
+        true
+    }
+
+    /// Every decision is known to the rules of this version. Should one not be, it is refused:
+    /// nobody is there to be asked.
+    fn refuse_asked(&mut self, now: Now) {
+        while let Some(asked) = self.shard.poll_asked() {
+            self.shard
+                .handle_verdict(now, asked.conn.key, asked.ticket, Verdict::Fail);
+        }
+    }
+
+    fn flush(&mut self, now: Now, sockets: &Sockets) -> bool {
+        let flushed = self
+            .shard
+            .flush(now, &mut SocketSink(sockets), SENDS_PER_FLUSH);
+        while let Some((conn, op)) = self.shard.poll_socket_op() {
+            match op {
+                SocketOp::Resume => sockets.resume(conn),
+                SocketOp::WatchWritable => sockets.watch_writable(conn),
+                SocketOp::ShutdownWrite => sockets.shutdown_write(conn),
+                SocketOp::Close => sockets.close(conn),
+                SocketOp::Reset => sockets.reset(conn),
+            }
+        }
+        flushed
+    }
+
+    fn wake_others(&mut self) {
+        let posted = self.shard.take_posted();
+        let waiting = self.inbox.take_waiting();
+        for shard in posted.into_iter().chain(waiting) {
+            self.wakers[shard.index()].wake();
+        }
+    }
+
+    fn report_drained(&mut self) {
+        let Some(phase) = self.shard.poll_drained(self.inbox.is_empty()) else {
+            return;
+        };
+        self.exiting = matches!(phase, DrainPhase::Close { .. });
+        // The lane has room for every report of every shard; if the control thread is gone, so is
+        // the process.
+        let _gone = self.reports.try_send(Report::Drained(phase));
+    }
+}
