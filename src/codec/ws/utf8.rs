@@ -80,16 +80,6 @@ impl Utf8Validator {
     }
 }
 
-/// Whether `text` is valid as a whole, with the cheapest question first: most text is ASCII, and
-/// `is_ascii` is several times faster than the decoding check.
-pub(super) fn check_whole(text: &[u8]) -> Result<(), FrameError> {
-    if text.is_ascii() || std::str::from_utf8(text).is_ok() {
-        Ok(())
-    } else {
-        Err(FrameError::InvalidUtf8)
-    }
-}
-
 /// Returns the incomplete character at the end of `text`: at most three bytes, mostly none.
 fn check(text: &[u8]) -> Result<&[u8], FrameError> {
     match std::str::from_utf8(text) {
@@ -170,16 +160,6 @@ mod tests {
             let mut utf8 = Utf8Validator::default();
             assert_eq!(utf8.feed(text), Ok(()));
             assert_eq!(utf8.finish(), Err(FrameError::InvalidUtf8));
-        }
-    }
-
-    #[test]
-    fn check_whole_agrees_with_std() {
-        for text in VALID {
-            assert_eq!(check_whole(text.as_bytes()), Ok(()));
-        }
-        for (text, _) in INVALID {
-            assert_eq!(check_whole(text), Err(FrameError::InvalidUtf8));
         }
     }
 }
