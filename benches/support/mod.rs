@@ -1,0 +1,122 @@
+//! A shard without sockets, for the benches of the engine.
+
+use std::sync::Arc;
+
+use shardcast::base::ids::{ConnId, IdKey, ShardId, Ulid};
+use shardcast::base::io::SendOutcome;
+use shardcast::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits};
+use shardcast::base::slab::Key;
+use shardcast::base::time::Now;
+use shardcast::dialect::strav::Strav;
+use shardcast::engine::admission::Admission;
+use shardcast::engine::endpoint::Endpoint;
+use shardcast::engine::flush::Sink;
+use shardcast::engine::interest::Interest;
+use shardcast::engine::mailbox::connect;
+use shardcast::engine::publication::{AppId, DataKind, Origin, Publication};
+use shardcast::engine::rules::Rules;
+use shardcast::engine::shard::{Shard, ShardConfig};
+
+/// The instant at which everything here happens.
+pub(crate) const NOW: Now = Now {
+    monotonic_ms: 1_000,
+    unix_ms: 1_700_000_000_000,
+};
+
+/// 128 bytes of JSON: a string.
+pub(crate) const DATA: [u8; 128] = {
+    let mut data = [b'x'; 128];
+    data[0] = b'"';
+    data[127] = b'"';
+    data
+};
+
+/// A socket that takes everything, and counts it.
+#[derive(Default)]
+pub(crate) struct NullSink {
+    pub(crate) sends: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Sink for NullSink {
+    fn send(&mut self, _conn: Key, bytes: &[u8]) -> SendOutcome {
+        self.sends += 1;
+        self.bytes += bytes.len();
+        SendOutcome::Sent(bytes.len())
+    }
+}
+
+/// A publication of [`DATA`] on `topic`, from elsewhere.
+pub(crate) fn publication(topic: &str) -> Publication<'_> {
+    let key = Key {
+        slot: 0,
+        generation: 0,
+    };
+    Publication {
+        app: AppId(0),
+        topic,
+        event: "event",
+        data: Some(&DATA),
+        kind: DataKind::Json,
+        id: Ulid(1 << 100),
+        origin: Origin::Conn(ConnId {
+            shard: ShardId(9),
+            key,
+        }),
+        exclude: None,
+    }
+}
+
+/// A client's text frame under an all-zero mask.
+pub(crate) fn frame(text: &str) -> Vec<u8> {
+    assert!(text.len() < 126);
+    let mut bytes = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// A shard whose one endpoint speaks strav, with `subscribers` connections, number `n` of which is
+/// subscribed to `topic(n)`.
+pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> String) -> Shard {
+    let (mesh, ..) = connect(1, 1).remove(0);
+    let config = ShardConfig {
+        id: ShardId(0),
+        endpoints: vec![Endpoint {
+            path: "/".to_owned(),
+            app: AppId(0),
+            dialect: Box::new(Strav),
+            decider: Box::new(Rules::default()),
+            limits: ConnLimits {
+                message_bytes_max: 64 * 1024,
+                backpressure_bytes_max: 1024 * 1024,
+                backpressure_policy: BackpressurePolicy::Close,
+                subscriptions_max: 128,
+                ping_interval_ms: 0,
+                idle_timeout_ms: 0,
+            },
+        }],
+        apps: 1,
+        handshake: HandshakeLimits {
+            head_bytes_max: 16 * 1024,
+            timeout_ms: 5_000,
+        },
+        admission: Admission::new(usize::MAX / 32),
+        id_key: IdKey::new([1; 16]),
+        seed: 1,
+        interest: Arc::new(Interest::new(1, 1)),
+        mesh,
+    };
+    let mut shard = Shard::new(config, NOW);
+    for number in 0..subscribers {
+        let key = shard.handle_accepted(NOW).expect("room");
+        let mut head =
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                .to_vec();
+        head.extend(frame(&format!(r#"{{"t":"sub","c":"{}"}}"#, topic(number))));
+        shard.handle_bytes(NOW, key, &mut head);
+    }
+    assert_eq!(shard.topics().subscriptions(), subscribers as usize);
+    assert!(shard.flush(NOW, &mut NullSink::default(), usize::MAX));
+    shard
+}
