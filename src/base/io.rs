@@ -2,6 +2,7 @@
 
 /// What the kernel did with a send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "what was not sent has to be kept"]
 pub enum SendOutcome {
     /// It took this many bytes, possibly fewer than given.
     Sent(usize),

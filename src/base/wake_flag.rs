@@ -28,8 +28,11 @@ impl WakeFlag {
     /// The shard says that it is going to sleep. It **must** look into its mailbox once more
     /// afterwards, and stay awake if anything is there.
     pub fn park(&self) {
-        self.parked.store(true, Ordering::Relaxed);
-        // Orders this store before the shard's last look at the mailbox; pairs with the fence in
+        // A swap, so that a sender's swap for the sleep before is known to lie before this one: with
+        // plain stores only an argument about the order of modifications shows it, which loom does
+        // not make. Costs nothing that matters once per sleep.
+        self.parked.swap(true, Ordering::AcqRel);
+        // Orders it before the shard's last look at the mailbox; pairs with the fence in
         // `must_wake`. Without it both sides could miss each other (store-load reordering).
         fence(Ordering::SeqCst);
     }
@@ -44,6 +47,6 @@ impl WakeFlag {
     pub fn must_wake(&self) -> bool {
         // Orders the push before the load; pairs with the fence in `park`.
         fence(Ordering::SeqCst);
-        self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::Relaxed)
+        self.parked.load(Ordering::Relaxed) && self.parked.swap(false, Ordering::AcqRel)
     }
 }

@@ -204,7 +204,7 @@ impl<'m> Actions<'m> {
     }
 
     /// Puts `later` behind what is here.
-    pub(super) fn append(&mut self, later: Actions<'m>) {
+    pub(super) fn append(&mut self, later: Self) {
         let offset = self.frames.len();
         self.frames.extend_from_slice(&later.frames);
         self.list

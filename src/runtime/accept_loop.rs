@@ -34,23 +34,26 @@ pub(super) async fn accept_loop<H: Handler>(shard: Rc<Shard<H>>, listener: Polle
         if shard.is_exiting() {
             break;
         }
-        match accept_queued(&shard, &listener) {
+        let outcome = match accept_queued(&shard, &listener) {
             Accepted::All if last_round => break,
-            Accepted::All => {
-                retry = RETRY_MIN;
-                shard.unless_accepting_stops(listener.readable()).await;
+            Accepted::All => shard.unless_accepting_stops(listener.readable()).await,
+            Accepted::Enough => {
+                shard.step_back().await;
+                None
             }
-            Accepted::Some => shard.step_back().await,
-            Accepted::Failed(error) => {
-                shard.with_handler(|handler| handler.accept_failed(&error));
-                shard.request_turn();
-                if last_round {
-                    break;
-                }
-                shard.unless_accepting_stops(sleep(retry)).await;
-                retry = (retry * 2).min(RETRY_MAX);
-            }
+            Accepted::Failed(error) => Some(Err(error)),
+        };
+        let Some(Err(error)) = outcome else {
+            retry = RETRY_MIN;
+            continue;
+        };
+        shard.with_handler(|handler| handler.accept_failed(&error));
+        shard.request_turn();
+        if last_round {
+            break;
         }
+        shard.unless_accepting_stops(sleep(retry)).await;
+        retry = (retry * 2).min(RETRY_MAX);
     }
     // Dropping is not enough: a wait that was given up keeps the descriptor open a little longer,
     // and connections would queue up that nobody accepts.
@@ -63,7 +66,7 @@ enum Accepted {
     /// The queue is empty.
     All,
     /// There may be more.
-    Some,
+    Enough,
     Failed(io::Error),
 }
 
@@ -84,7 +87,7 @@ fn accept_queued<H: Handler>(shard: &Rc<Shard<H>>, listener: &Polled) -> Accepte
             return Accepted::Failed(error);
         }
     }
-    Accepted::Some
+    Accepted::Enough
 }
 
 fn open<H: Handler>(shard: &Rc<Shard<H>>, socket: OwnedFd, peer: SocketAddr) -> io::Result<()> {

@@ -117,6 +117,15 @@ mod tests {
     }
 
     #[test]
+    fn accepted_connection_does_not_hold_back_small_sends() {
+        let (listeners, bound) = bind_all(ANY_PORT, 1).unwrap();
+        let _client = std::net::TcpStream::connect(bound).unwrap();
+        listeners[0].set_nonblocking(false).unwrap();
+        let (accepted, _) = listeners[0].accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
+    }
+
+    #[test]
     fn address_of_another_machine_is_explained() {
         // 192.0.2.0/24 is kept for documentation: no machine has it.
         let error = bind_all("192.0.2.1:0".parse().unwrap(), 1).unwrap_err();

@@ -122,6 +122,41 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::slab::Key;
+    use crate::runtime::{Sockets, Turn};
+    use std::io;
+    use std::net::SocketAddr;
+
+    struct Nobody;
+
+    impl Handler for Nobody {
+        fn accepted(&mut self, _: SocketAddr) -> Option<Key> {
+            None
+        }
+        fn received(&mut self, _: &Sockets, _: Key, _: &mut [u8]) -> Flow {
+            Flow::Stop
+        }
+        fn ended(&mut self, _: Key, _: ReadEnd) {}
+        fn writable(&mut self, _: Key) {}
+        fn released(&mut self, _: Key) {}
+        fn accept_failed(&mut self, _: &io::Error) {}
+        fn turn(&mut self, _: &Sockets) -> Turn {
+            Turn::Exit
+        }
+        fn has_mail(&self) -> bool {
+            false
+        }
+    }
+
+    fn size_of_task<F: Future>(_: impl Fn(Rc<Shard<Nobody>>, Rc<Socket>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn task_of_an_idle_connection_is_small() {
+        let size = size_of_task(read_loop);
+        assert!(size <= 160, "{size} bytes");
+    }
 
     #[test]
     fn peer_that_never_stops_sending_is_stopped_once_per_turn() {

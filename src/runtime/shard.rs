@@ -153,17 +153,17 @@ impl<H: Handler> Shard<H> {
         .await;
     }
 
-    /// Waits for `event`, or until accepting is to stop.
-    pub(super) async fn unless_accepting_stops(&self, event: impl Future) {
+    /// Waits for `event`, or until accepting is to stop: `None`.
+    pub(super) async fn unless_accepting_stops<E: Future>(&self, event: E) -> Option<E::Output> {
         let mut event = std::pin::pin!(event);
         poll_fn(|context| {
             if self.is_accepting_stopped() {
-                return Poll::Ready(());
+                return Poll::Ready(None);
             }
             self.accept_loop.set(Some(context.waker().clone()));
-            event.as_mut().poll(context).map(drop)
+            event.as_mut().poll(context).map(Some)
         })
-        .await;
+        .await
     }
 
     pub(super) fn is_accepting_stopped(&self) -> bool {

@@ -4,13 +4,16 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use monoio::time::sleep;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::Handler;
 use super::polled::Polled;
 use super::shard::Shard;
 use crate::base::wake_flag::WakeFlag;
+use crate::base::wheel::TICK_MS;
 
 /// Wakes one shard. Made before the shard's thread, so that every thread can have every shard's.
 ///
@@ -73,15 +76,20 @@ impl Waker {
 /// Waits for rings, and passes each on as a turn.
 pub(super) async fn wake_loop<H: Handler>(shard: Rc<Shard<H>>, counter: Polled) {
     while !shard.is_exiting() {
-        // Only a lack of kernel memory can fail here. The tick keeps the shard alive then, and the
-        // next round tries again.
-        let _ = counter.readable().await;
+        if counter.readable().await.is_err() {
+            // The kernel lacks memory. Without a pause this would spin; letters are seen meanwhile,
+            // because the tick goes on.
+            sleep(RETRY).await;
+        }
         clear(&counter);
         shard.rung();
     }
     drop(counter);
     shard.task_ended();
 }
+
+/// The pause after a wait that failed.
+const RETRY: Duration = Duration::from_millis(TICK_MS);
 
 /// Sets the counter to zero. It may be zero already: that fails, and nothing is lost.
 fn clear(counter: impl AsFd) {

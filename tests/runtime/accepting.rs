@@ -1,0 +1,113 @@
+//! Who gets in, and who no longer.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use shardcast::runtime::bind_all;
+
+use crate::support::{ANY_PORT, Event, Server, in_child_process, on_each_driver};
+
+#[test]
+fn stopping_accepts_what_is_queued_and_then_refuses() {
+    on_each_driver(|driver| {
+        let server = Server::start(driver);
+        let addr = server.addr;
+        // The kernel completes these while the shard is busy with the letter.
+        let mut queued: Vec<_> = server.ask(move |_, sockets| {
+            let queued = (0..150)
+                .map(|_| TcpStream::connect(addr).unwrap())
+                .collect();
+            sockets.stop_accepting();
+            queued
+        });
+        for client in &mut queued {
+            client.write_all(b"?").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+        }
+        // The listener closes in the pass that finds its queue empty.
+        while TcpStream::connect(addr).is_ok() {}
+        assert_eq!(server.ask(|_, sockets| sockets.open()), 150);
+    });
+}
+
+#[test]
+fn refused_connection_is_closed() {
+    on_each_driver(|driver| {
+        let server = Server::start(driver);
+        server.ask(|probe, _| probe.welcome = false);
+        assert_eq!(server.connect().read(&mut [0]).unwrap(), 0);
+        server.ask(|probe, _| probe.welcome = true);
+        server.connect_known();
+    });
+}
+
+#[test]
+fn shards_of_one_address_share_its_connections() {
+    on_each_driver(|driver| {
+        let (listeners, addr) = bind_all(ANY_PORT, 3).unwrap();
+        let servers: Vec<_> = listeners
+            .into_iter()
+            .map(|listener| Server::try_start(driver, listener).unwrap())
+            .collect();
+        let mut clients: Vec<_> = (0..300)
+            .map(|_| TcpStream::connect(addr).unwrap())
+            .collect();
+        for client in &mut clients {
+            client.write_all(b"?").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+        }
+        let shares: Vec<_> = servers
+            .iter()
+            .map(|server| server.ask(|_, sockets| sockets.open()))
+            .collect();
+        assert_eq!(shares.iter().sum::<usize>(), 300);
+        // The kernel chooses by a hash of the addresses: an empty share is out of the question.
+        assert!(shares.iter().all(|share| *share > 0), "{shares:?}");
+    });
+}
+
+#[test]
+fn lack_of_descriptors_is_told_and_passes() {
+    // The limit is the process's: it must not be that of the other tests.
+    in_child_process("accepting::lack_of_descriptors_is_told_and_passes", || {
+        on_each_driver(|driver| {
+            let server = Server::start(driver);
+            let mut client = server.connect();
+            let before = getrlimit(Resource::Nofile);
+            let descriptors = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+            // Room for the other end of a connection is not left. (Reading the directory took one.)
+            while server.events.try_recv().is_ok() {}
+            client.write_all(b"?").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            let limited = Rlimit {
+                current: Some(descriptors),
+                maximum: before.maximum,
+            };
+            setrlimit(Resource::Nofile, limited).unwrap();
+            let mut more = Vec::new();
+            while let Ok(one) = TcpStream::connect(server.addr) {
+                more.push(one);
+            }
+            let mut turns = None;
+            loop {
+                match server.next_event() {
+                    Event::AcceptFailed(_) if turns.is_some() => break,
+                    Event::AcceptFailed(_) => turns = Some(server.turns()),
+                    _ => {}
+                }
+            }
+            // It waits between two attempts rather than trying without end.
+            let between = server.turns() - turns.unwrap();
+            assert!(between < 100, "{between} turns between two attempts");
+            // Those who are in are served meanwhile, and the rest as soon as there is room.
+            client.write_all(b"?").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            setrlimit(Resource::Nofile, before).unwrap();
+            for client in &mut more {
+                client.write_all(b"?").unwrap();
+                client.read_exact(&mut [0]).unwrap();
+            }
+        });
+    });
+}
