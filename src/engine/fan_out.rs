@@ -137,9 +137,14 @@ impl Shard {
         !self.stalled.is_empty()
     }
 
-    /// A letter of another shard.
+    /// A letter of another shard; letters are numbered in the order of these calls.
     pub fn handle_publication(&mut self, letter: &SharedPublication) {
+        let number = self.stats.letters;
         self.stats.letters += 1;
-        self.deliver(&letter.publication());
+        let publication = letter.publication();
+        let Publication { app, topic, .. } = publication;
+        if self.topics.is_owed_letter(app, topic, number) {
+            self.deliver(&publication);
+        }
     }
 }

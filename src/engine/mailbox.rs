@@ -107,6 +107,12 @@ impl Mesh {
         self.lanes.len()
     }
 
+    /// Publications that wait in this shard's own mailbox.
+    #[must_use]
+    pub fn own_len(&self) -> usize {
+        self.lanes[self.me.index()].publications.len()
+    }
+
     /// Offers a publication to another shard.
     #[must_use]
     pub fn post(&self, to: ShardId, letter: &Arc<SharedPublication>) -> Posted {

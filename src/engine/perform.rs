@@ -130,6 +130,9 @@ impl Shard {
             Joined::Added => {}
             Joined::First(name) => {
                 if self.has_peers() {
+                    // In this order: a letter that comes after the count may be owed already.
+                    let next_letter = self.stats.letters + self.mesh.own_len() as u64;
+                    self.topics.ignore_letters_before(app, &name, next_letter);
                     self.interest.add(app, &name, self.id);
                 }
             }

@@ -35,6 +35,9 @@ struct Group {
 struct Topic {
     app: AppId,
     name: Arc<str>,
+    /// The first letter of this shard's mailbox that can concern its subscribers: see
+    /// [`TopicTable::ignore_letters_before`].
+    first_letter: u64,
     /// One group nearly always: endpoints of different encodings rarely share an app.
     groups: SmallVec<[Group; 1]>,
 }
@@ -89,6 +92,7 @@ impl TopicTable {
             let key = self.topics.insert_with(|_| Topic {
                 app,
                 name: Arc::clone(&name),
+                first_letter: 0,
                 groups: SmallVec::new(),
             });
             names.insert(Arc::clone(&name), key);
@@ -104,6 +108,27 @@ impl TopicTable {
         own.insert(place, Subscription { topic: key, index });
         self.subscriptions += 1;
         first.map_or(Joined::Added, Joined::First)
+    }
+
+    /// Has [`Self::is_owed_letter`] say no to what was in the mailbox before the topic's first
+    /// subscriber came.
+    ///
+    /// Such letters were meant for subscribers that have left since. What was published after them,
+    /// while nobody was here, was not sent to this shard at all: to deliver the one and not the
+    /// other would be a gap.
+    pub fn ignore_letters_before(&mut self, app: AppId, name: &str, letter: u64) {
+        let key = self.apps[usize::from(app.0)].get(name);
+        if let Some(topic) = key.and_then(|key| self.topics.get_mut(*key)) {
+            topic.first_letter = letter;
+        }
+    }
+
+    /// Whether the letter of that number is for the subscribers that the topic has now.
+    #[must_use]
+    pub fn is_owed_letter(&self, app: AppId, name: &str, letter: u64) -> bool {
+        let key = self.apps[usize::from(app.0)].get(name);
+        key.and_then(|key| self.topics.get(*key))
+            .is_some_and(|topic| topic.first_letter <= letter)
     }
 
     /// Whether a connection with these memberships has the topic.

@@ -113,6 +113,19 @@ fn what_was_sent_before_a_close_goes_out_before_it() {
 }
 
 #[test]
+fn letter_from_before_the_first_subscriber_came_is_not_for_it() {
+    let (mut here, publisher, mut there, subscriber) = two_shards();
+    here.say(publisher, "pub t e 1");
+    there.say(subscriber, "unsub t");
+    here.say(publisher, "pub t e 2");
+    there.say(subscriber, "sub t");
+    here.say(publisher, "pub t e 3");
+    take_letters(&mut there);
+    // Not 1 and 3, which would be a gap.
+    assert_eq!(there.hears(subscriber), ["Subscribed t", "t e 3"].map(text));
+}
+
+#[test]
 fn letter_for_a_topic_that_was_left_meanwhile_is_nothing() {
     let (mut here, publisher, mut there, subscriber) = two_shards();
     here.say(publisher, "pub t e");
