@@ -24,7 +24,9 @@ impl Server {
     /// Starts `shardcast serve --listen 127.0.0.1:0` with further flags, and waits until it serves.
     pub fn start(flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(flags);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(flags);
         Self::spawn(command)
     }
 
