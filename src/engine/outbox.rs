@@ -16,6 +16,13 @@ impl Slice {
     fn cost(&self) -> usize {
         self.bytes.len() + OUTBOX_SLICE_OVERHEAD_BYTES
     }
+
+    fn publication_cost(&self) -> usize {
+        match self.kind {
+            FrameKind::Publication => self.cost(),
+            FrameKind::Private | FrameKind::Last => 0,
+        }
+    }
 }
 
 /// What became of a frame that was offered.
@@ -41,8 +48,8 @@ pub struct Outbox {
     slices: VecDeque<Slice>,
     head_sent: usize,
     bytes: usize,
-    /// Publications among the slices: when there are none, no policy needs to look.
-    publications: usize,
+    /// The part of `bytes` that publications cost.
+    publication_bytes: usize,
 }
 
 impl Outbox {
@@ -55,27 +62,24 @@ impl Outbox {
         policy: BackpressurePolicy,
     ) -> Push {
         let slice = Slice { bytes, kind };
-        let mut dropped = 0;
-        while kind != FrameKind::Last && self.bytes + slice.cost() > bytes_max {
-            let room = match (policy, kind) {
-                (BackpressurePolicy::Close, _) => return Push::Overflow,
-                (BackpressurePolicy::DropNewest, FrameKind::Publication) => return Push::Dropped,
-                (BackpressurePolicy::DropNewest, _) => self.drop_newest(),
-                (BackpressurePolicy::DropOldest, _) => self.drop_oldest(),
-            };
-            if room {
-                dropped += 1;
-            } else if kind == FrameKind::Publication {
-                return Push::Dropped;
-            } else {
-                return Push::Overflow;
-            }
+        let excess = (self.bytes + slice.cost()).saturating_sub(bytes_max);
+        if excess == 0 || kind == FrameKind::Last {
+            self.queue(slice);
+            return Push::Queued;
         }
-        self.queue(slice);
-        if dropped == 0 {
-            Push::Queued
-        } else {
-            Push::Replaced(dropped)
+        let is_publication = kind == FrameKind::Publication;
+        // Looked at first: nothing is to be dropped for a frame that finds no room all the same.
+        let makes_room = excess <= self.droppable_bytes();
+        match policy {
+            BackpressurePolicy::Close => Push::Overflow,
+            BackpressurePolicy::DropNewest if is_publication => Push::Dropped,
+            _ if !makes_room && is_publication => Push::Dropped,
+            _ if !makes_room => Push::Overflow,
+            BackpressurePolicy::DropNewest | BackpressurePolicy::DropOldest => {
+                let dropped = self.drop_publications(excess, policy);
+                self.queue(slice);
+                Push::Replaced(dropped)
+            }
         }
     }
 
@@ -89,32 +93,42 @@ impl Outbox {
 
     fn queue(&mut self, slice: Slice) {
         self.bytes += slice.cost();
-        self.publications += usize::from(slice.kind == FrameKind::Publication);
+        self.publication_bytes += slice.publication_cost();
         self.slices.push_back(slice);
         self.check_invariants();
     }
 
-    fn drop_oldest(&mut self) -> bool {
-        let first = self.first_whole();
-        self.drop_first_of(first..self.slices.len())
+    /// What the whole, unsent publications cost.
+    fn droppable_bytes(&self) -> usize {
+        let started = self
+            .slices
+            .front()
+            .filter(|head| self.head_sent > 0 && head.kind == FrameKind::Publication);
+        self.publication_bytes - started.map_or(0, Slice::cost)
     }
 
-    fn drop_newest(&mut self) -> bool {
-        let first = self.first_whole();
-        self.drop_first_of((first..self.slices.len()).rev())
-    }
-
-    fn drop_first_of(&mut self, mut order: impl Iterator<Item = usize>) -> bool {
-        if self.publications == 0 {
-            return false;
+    /// Drops whole publications until `excess` bytes are free; how many those were.
+    fn drop_publications(&mut self, excess: usize, policy: BackpressurePolicy) -> u64 {
+        let (mut freed, mut dropped) = (0, 0);
+        while freed < excess {
+            let mut whole = self.first_whole()..self.slices.len();
+            let is_publication = |index: &usize| self.slices[*index].kind == FrameKind::Publication;
+            let found = match policy {
+                BackpressurePolicy::DropNewest => whole.rfind(is_publication),
+                BackpressurePolicy::Close | BackpressurePolicy::DropOldest => {
+                    whole.find(is_publication)
+                }
+            };
+            let Some(slice) = found.and_then(|index| self.slices.remove(index)) else {
+                debug_assert!(false, "there was less to drop than counted");
+                break;
+            };
+            freed += slice.cost();
+            dropped += 1;
+            self.bytes -= slice.cost();
+            self.publication_bytes -= slice.cost();
         }
-        let found = order.find(|index| self.slices[*index].kind == FrameKind::Publication);
-        let Some(slice) = found.and_then(|index| self.slices.remove(index)) else {
-            return false;
-        };
-        self.bytes -= slice.cost();
-        self.publications -= 1;
-        true
+        dropped
     }
 
     fn first_whole(&self) -> usize {
@@ -158,7 +172,7 @@ impl Outbox {
             sent -= rest;
             self.head_sent = 0;
             self.bytes -= head.cost();
-            self.publications -= usize::from(head.kind == FrameKind::Publication);
+            self.publication_bytes -= head.publication_cost();
             self.slices.pop_front();
         }
         self.check_invariants();
@@ -168,11 +182,7 @@ impl Outbox {
     pub fn truncate_to_started(&mut self) {
         self.slices.truncate(self.first_whole());
         self.bytes = self.slices.iter().map(Slice::cost).sum();
-        self.publications = self
-            .slices
-            .iter()
-            .filter(|slice| slice.kind == FrameKind::Publication)
-            .count();
+        self.publication_bytes = self.slices.iter().map(Slice::publication_cost).sum();
         self.check_invariants();
     }
 
@@ -269,6 +279,17 @@ mod tests {
             Push::Replaced(1)
         );
         assert_eq!(drain(&mut outbox), "aaabbbbeeee");
+    }
+
+    #[test]
+    fn nothing_is_dropped_for_a_frame_that_finds_no_room_all_the_same() {
+        let mut outbox = full([Publication, Private, Private], DropOldest);
+        let big = "e".repeat(COST + 5);
+        assert_eq!(
+            offer(&mut outbox, &big, Publication, DropOldest),
+            Push::Dropped
+        );
+        assert_eq!(drain(&mut outbox), "aaaabbbbcccc");
     }
 
     #[test]
