@@ -48,7 +48,7 @@ pub trait Dialect {
         actions: &mut Actions<'m>,
     );
 
-    /// What became of a [`Action::Subscribe`] or [`Action::Publish`], after it took effect.
+    /// What became of an [`Actions::subscribe`] or [`Actions::publish`], after it took effect.
     fn on_decision(
         &self,
         conn: &mut ConnView<'_>,
@@ -56,7 +56,7 @@ pub trait Dialect {
         actions: &mut Actions<'_>,
     );
 
-    /// The timer set by [`Action::SetTimer`] has run out.
+    /// The timer set by [`Actions::set_timer`] has run out.
     fn on_timer(&self, _conn: &mut ConnView<'_>, _actions: &mut Actions<'_>) {}
 
     /// The connection is over; it has left its topics already.
