@@ -1,0 +1,12 @@
+//! The server as clients meet it: a process of its own, real sockets, both drivers.
+//!
+//! Nothing here is true because enough time has passed: every wait is for an event, and ends early
+//! unless something is broken.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod any_split_of_input_is_the_same;
+mod publishers_stay_in_order;
+mod subscribed_means_delivered;
+mod transcripts_are_kept;
