@@ -7,6 +7,9 @@
 mod support;
 
 mod any_split_of_input_is_the_same;
+mod churn_leaves_nothing_behind;
+mod dead_peers_are_cut;
 mod publishers_stay_in_order;
+mod slow_consumers_hurt_nobody_else;
 mod subscribed_means_delivered;
 mod transcripts_are_kept;

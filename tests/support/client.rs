@@ -74,6 +74,11 @@ impl Client {
         Self::over(TcpStream::from(socket))
     }
 
+    /// Makes up for the small buffer, for a client that starts to read.
+    pub(crate) fn widen_buffer(&self) {
+        set_socket_recv_buffer_size(&self.stream, 1024 * 1024).expect("within the kernel's bounds");
+    }
+
     /// Connects and upgrades at `path`.
     pub(crate) fn upgrade(addr: SocketAddr, path: &str) -> Self {
         let mut client = Self::tcp(addr);
@@ -166,29 +171,37 @@ impl Client {
 
     /// Reads the next frame. The server never fragments.
     pub(crate) fn incoming(&mut self) -> Incoming {
-        let Some(header) = self.peek(2) else {
-            return self.ending();
+        let header = match self.wait_for(2) {
+            Ok(header) => header,
+            Err(ending) => return ending,
         };
         let (first, second) = (header[0], header[1]);
         assert_eq!(first & 0xf0, 0x80, "one final frame without reserved bits");
         assert_eq!(second & 0x80, 0, "a server does not mask");
         let (header_len, payload_len) = match second {
             127 => {
-                let header = self.peek(10).expect("a whole header");
+                let header = match self.wait_for(10) {
+                    Ok(header) => header,
+                    Err(ending) => return ending,
+                };
                 let len = u64::from_be_bytes(header[2..10].try_into().expect("eight bytes"));
                 assert!(len > 0xffff, "the shortest form of a length");
                 (10, usize::try_from(len).expect("it fits into memory"))
             }
             126 => {
-                let header = self.peek(4).expect("a whole header");
+                let header = match self.wait_for(4) {
+                    Ok(header) => header,
+                    Err(ending) => return ending,
+                };
                 let len = u16::from_be_bytes([header[2], header[3]]);
                 assert!(len > 125, "the shortest form of a length");
                 (4, usize::from(len))
             }
             len => (2, usize::from(len)),
         };
-        let whole = self.peek(header_len + payload_len).is_some();
-        assert!(whole, "the server ended in the middle of a frame");
+        if let Err(ending) = self.wait_for(header_len + payload_len) {
+            return ending;
+        }
         self.take(header_len);
         let payload = self.take(payload_len);
         match first & 0x0f {
@@ -202,20 +215,6 @@ impl Client {
                 Incoming::Close(Some(code), utf8(payload[2..].to_vec()))
             }
             opcode => panic!("the server sent the opcode {opcode}"),
-        }
-    }
-
-    fn ending(&mut self) -> Incoming {
-        match self.fill() {
-            Fill::More => self.incoming(),
-            ending => {
-                assert_eq!(self.available(), 0, "the server ended amid a header");
-                if ending == Fill::End {
-                    Incoming::End
-                } else {
-                    Incoming::Reset
-                }
-            }
         }
     }
 
@@ -252,14 +251,20 @@ impl Client {
         assert_eq!(self.incoming(), Incoming::Pong(b"there?".to_vec()));
     }
 
-    /// The next `len` unread bytes without taking them; `None` when the stream ends before.
-    fn peek(&mut self, len: usize) -> Option<&[u8]> {
+    /// The next `len` unread bytes, without taking them, or how the connection ended before: in
+    /// order only between two frames, by a reset anywhere.
+    fn wait_for(&mut self, len: usize) -> Result<&[u8], Incoming> {
         while self.available() < len {
-            if self.fill() != Fill::More {
-                return None;
+            match self.fill() {
+                Fill::More => {}
+                Fill::Reset => return Err(Incoming::Reset),
+                Fill::End => {
+                    assert_eq!(self.available(), 0, "the server ended amid a frame");
+                    return Err(Incoming::End);
+                }
             }
         }
-        Some(&self.received[self.taken..self.taken + len])
+        Ok(&self.received[self.taken..self.taken + len])
     }
 
     fn available(&self) -> usize {

@@ -64,7 +64,8 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `shardcast serve --listen 127.0.0.1:0` with further flags, and waits until it serves.
     pub(crate) fn start(flags: &[&str]) -> Self {
-        Self::spawn(Self::command(flags))
+        // What goes to the terminal should be worth reading.
+        Self::spawn(Self::command(&[&["--log-level", "warn"], flags].concat()))
     }
 
     /// What [`start`](Self::start) runs, to be changed and given to [`spawn`](Self::spawn).
