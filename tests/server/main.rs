@@ -7,8 +7,12 @@
 mod support;
 
 mod any_split_of_input_is_the_same;
+mod bad_frames_close_their_connection;
+mod bad_requests_are_refused;
 mod churn_leaves_nothing_behind;
 mod dead_peers_are_cut;
+mod echo_returns_everything;
+mod large_messages_stay_whole;
 mod publishers_stay_in_order;
 mod slow_consumers_hurt_nobody_else;
 mod subscribed_means_delivered;

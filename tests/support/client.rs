@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
 use rustix::net::{AddressFamily, SocketType, connect, socket};
@@ -134,7 +135,7 @@ impl Client {
     /// Has the kernel reset the connection instead of ending it in order.
     pub(crate) fn reset(self) {
         // Unread bytes would do as well, but it cannot be known whether there are any.
-        rustix::net::sockopt::set_socket_linger(&self.stream, Some(std::time::Duration::ZERO))
+        rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO))
             .expect("a TCP socket");
     }
 
@@ -156,6 +157,31 @@ impl Client {
             head,
             body,
         }
+    }
+
+    /// Whether the handshake was answered by the switch of protocols, and not by a refusal or by an
+    /// end without a word.
+    pub(crate) fn was_upgraded(&mut self) -> bool {
+        while self.available() == 0 {
+            if self.fill() != Fill::More {
+                return false;
+            }
+        }
+        self.head().starts_with("HTTP/1.1 101 ")
+    }
+
+    /// Whether something has come, after giving it a moment.
+    pub(crate) fn has_input(&mut self) -> bool {
+        let moment = Duration::from_millis(20);
+        self.stream
+            .set_read_timeout(Some(moment))
+            .expect("not zero");
+        // The end of the stream is something, too.
+        let has_input = self.stream.peek(&mut [0]).is_ok();
+        self.stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("not zero");
+        has_input
     }
 
     fn head(&mut self) -> String {
