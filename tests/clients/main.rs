@@ -9,7 +9,6 @@ mod client;
 mod client_in_process;
 mod client_in_script;
 #[path = "../support/mod.rs"]
-#[allow(unreachable_pub, dead_code, reason = "shared by several test binaries")]
 mod support;
 
 mod clients_of_all_kinds_meet;

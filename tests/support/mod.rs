@@ -1,37 +1,91 @@
-//! What the integration tests share: a real server on loopback.
+//! What the integration tests share: a real server on loopback, and a client that may misbehave.
 
-use std::io::{BufRead, BufReader};
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod client;
+pub(crate) mod strav;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should happen at once: never reached unless something is broken.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The drivers that every test runs on.
-pub const DRIVERS: [&str; 2] = ["uring", "epoll"];
+pub(crate) const DRIVERS: [&str; 2] = ["uring", "epoll"];
+
+/// A server on each driver with each number of shards, one after the other. More shards than cores
+/// are as good a test as fewer.
+pub(crate) fn servers(shards: &[usize], flags: &[&str]) -> impl Iterator<Item = Server> {
+    let settings = drivers()
+        .into_iter()
+        .flat_map(move |driver| shards.iter().map(move |shards| (driver, shards)));
+    settings.map(move |(driver, shards)| {
+        // Shown when the test fails.
+        println!("--driver {driver} --shards {shards}");
+        let shards = shards.to_string();
+        let own = ["--driver", driver, "--shards", &shards];
+        Server::start(&[&own, flags].concat())
+    })
+}
+
+/// The drivers of this machine: containers often forbid io_uring.
+pub(crate) fn drivers() -> Vec<&'static str> {
+    let has = |driver: &&str| *driver != "uring" || io_uring::IoUring::new(8).is_ok();
+    let drivers: Vec<&str> = DRIVERS.into_iter().filter(has).collect();
+    if drivers.len() < DRIVERS.len() {
+        println!("io_uring is not available here: tested without it");
+    }
+    drivers
+}
+
+/// Waits until something that other threads or processes do has come true.
+pub(crate) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_true() {
+        assert!(Instant::now() < deadline, "{what}: it never came true");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A shardcast process of our own on a free port, killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
+    log: Option<BufReader<ChildStderr>>,
     /// Where it listens.
-    pub addr: SocketAddr,
+    pub(crate) addr: SocketAddr,
     /// What it said when it had started.
-    pub banner: String,
+    pub(crate) banner: String,
 }
 
 impl Server {
     /// Starts `shardcast serve --listen 127.0.0.1:0` with further flags, and waits until it serves.
-    pub fn start(flags: &[&str]) -> Self {
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        // What goes to the terminal should be worth reading.
+        Self::spawn(Self::command(&[&["--log-level", "warn"], flags].concat()))
+    }
+
+    /// What [`start`](Self::start) runs, to be changed and given to [`spawn`](Self::spawn).
+    pub(crate) fn command(flags: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(flags);
+        command
+    }
+
+    /// Starts a server whose log is kept for [`log_line`](Self::log_line) and [`log`](Self::log).
+    pub(crate) fn start_logged(flags: &[&str]) -> Self {
+        let mut command = Self::command(flags);
+        command.stderr(Stdio::piped());
         Self::spawn(command)
     }
 
     /// Waits until a `command` that runs `shardcast serve` has printed its banner.
-    pub fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -50,32 +104,81 @@ impl Server {
             .and_then(|line| line.split_whitespace().last())
             .and_then(|addr| addr.parse().ok())
             .expect("the banner's first line ends in the address");
+        let log = child.stderr.take().map(BufReader::new);
         Self {
             child,
+            log,
             addr,
             banner,
         }
     }
 
     /// The URL of the strav endpoint.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ws://{}/_broadcast", self.addr)
     }
 
     /// The process id.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
+    /// Waits for a line of the log that contains `text`; the server was started with its log kept.
+    pub(crate) fn log_line(&mut self, text: &str) -> String {
+        let log = self.log.as_mut().expect("the log is kept");
+        loop {
+            let mut line = String::new();
+            let read = log.read_line(&mut line).expect("text");
+            assert!(read > 0, "the log ended without {text:?}");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// The rest of the log, to be asked for when the process has ended or is about to.
+    pub(crate) fn log(&mut self) -> String {
+        let mut text = String::new();
+        let log = self.log.as_mut().expect("the log is kept");
+        log.read_to_string(&mut text).expect("text");
+        text
+    }
+
+    /// Open descriptors of the process.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid()))
+            .expect("the server runs")
+            .count()
+    }
+
+    /// Waits until the process has `count` open descriptors.
+    pub(crate) fn wait_for_descriptors(&self, count: usize) {
+        wait_until("the count of open descriptors", || {
+            self.descriptors() == count
+        });
+    }
+
+    /// Memory of the process that is not swapped out or shared with the disk.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the server runs");
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.trim().strip_suffix(" kB"))
+            .expect("the kernel tells it");
+        1_024 * kib.parse::<usize>().expect("a number")
+    }
+
     /// Sends a signal, by its name without `SIG`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Waits for the process to end by itself.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("our own child") {

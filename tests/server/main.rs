@@ -1,0 +1,23 @@
+//! The server as clients meet it: a process of its own, real sockets, both drivers.
+//!
+//! Nothing here is true because enough time has passed: every wait is for an event, and ends early
+//! unless something is broken.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod any_split_of_input_is_the_same;
+mod bad_frames_close_their_connection;
+mod bad_requests_are_refused;
+mod churn_leaves_nothing_behind;
+mod dead_peers_are_cut;
+mod drain_delivers_what_was_accepted;
+mod echo_returns_everything;
+mod full_mailboxes_lose_nothing;
+mod large_messages_stay_whole;
+mod publishers_stay_in_order;
+mod slow_consumers_hurt_nobody_else;
+mod starts_as_told;
+mod subscribed_means_delivered;
+mod transcripts_are_kept;
+mod without_io_uring_epoll_serves;
