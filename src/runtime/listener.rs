@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport, set_tcp_nodelay};
@@ -27,9 +28,7 @@ const BACKLOG: i32 = 4_096;
 /// to do.
 pub fn bind_all(addr: SocketAddr, shards: usize) -> io::Result<(Vec<TcpListener>, SocketAddr)> {
     let explained = |error| explain(addr, error);
-    let first = new_socket(addr).map_err(explained)?;
-    bind_and_listen(&first, addr).map_err(explained)?;
-    let first = TcpListener::from(first);
+    let first = TcpListener::from(bind_first(addr).map_err(explained)?);
     let bound = first.local_addr()?;
 
     let mut listeners = vec![first];
@@ -43,6 +42,25 @@ pub fn bind_all(addr: SocketAddr, shards: usize) -> io::Result<(Vec<TcpListener>
         listeners.push(TcpListener::from(next));
     }
     Ok((listeners, bound))
+}
+
+/// How long an address may stay in use before that is taken for somebody else's: what waits on a
+/// listener through a ring keeps it open until the kernel has taken the ring down, and it does that
+/// in the background, after the process (killed, perhaps) is gone.
+const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(1);
+const PREDECESSOR_PAUSE: Duration = Duration::from_millis(20);
+
+fn bind_first(addr: SocketAddr) -> Result<OwnedFd, Errno> {
+    let deadline = Instant::now() + PREDECESSOR_PATIENCE;
+    loop {
+        let socket = new_socket(addr)?;
+        match bind_and_listen(&socket, addr) {
+            Err(Errno::ADDRINUSE) if Instant::now() < deadline => {
+                std::thread::sleep(PREDECESSOR_PAUSE);
+            }
+            bound => return bound.map(|()| socket),
+        }
+    }
 }
 
 fn new_socket(addr: SocketAddr) -> Result<OwnedFd, Errno> {
