@@ -1,0 +1,193 @@
+//! The channels of a run and the script that decides about them.
+//!
+//! A channel's name says who may do what there and who decides it: the shard at once, or the world,
+//! late or never. So what every request must be answered is known when it is sent.
+
+use shardcast::base::ids::ConnId;
+use shardcast::base::limits::NAME_BYTES_MAX;
+use shardcast::base::random::Random;
+use shardcast::engine::decider::{Decider, Question, Ruling, Verdict};
+
+/// What a client is told about a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    Ok,
+    Unauthorized,
+    AuthorizationFailed,
+    PublishDenied,
+    PublishFailed,
+}
+
+impl Reply {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Ok,
+        Self::Unauthorized,
+        Self::AuthorizationFailed,
+        Self::PublishDenied,
+        Self::PublishFailed,
+    ];
+
+    /// The reply that an `err` with this reason is.
+    pub(crate) fn from_reason(reason: &str) -> Option<Self> {
+        match reason {
+            "unauthorized" => Some(Self::Unauthorized),
+            "authorization failed" => Some(Self::AuthorizationFailed),
+            "publish denied" => Some(Self::PublishDenied),
+            "publish failed" => Some(Self::PublishFailed),
+            _ => None,
+        }
+    }
+}
+
+/// Who decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judge {
+    /// The shard, at once.
+    Shard,
+    /// The world, within [`ANSWER_MS_MAX`].
+    World,
+    /// Nobody in time: the engine has to give up by itself.
+    Nobody,
+}
+
+/// Who decides, and how.
+type Sentence = (Judge, Verdict);
+
+/// The law of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Law {
+    subscribe: Sentence,
+    publish: Sentence,
+    too_long: bool,
+}
+
+/// The latest answer of the world; below the engine's own patience of five seconds.
+pub(crate) const ANSWER_MS_MAX: u32 = 3_000;
+
+/// From here on an answer is certainly too late: the engine has given up at five seconds, at the
+/// latest one step of the clock after that.
+pub(crate) const STALE_MS_MIN: u32 = 6_000;
+
+/// Long enough after the last question for every answer to have come or to have been given up.
+pub(crate) const DECIDED_MS: u64 = 10_000;
+
+/// Kinds of channels: who may subscribe, who may publish.
+const LAWS: [(&str, Sentence, Sentence); 12] = {
+    use Judge::{Nobody, Shard, World};
+    use Verdict::{Allow, Deny, Fail};
+    [
+        ("open", (Shard, Allow), (Shard, Allow)),
+        ("wide", (Shard, Allow), (Shard, Allow)),
+        ("deny", (Shard, Deny), (Shard, Allow)),
+        ("fail", (Shard, Fail), (Shard, Allow)),
+        ("mute", (Shard, Allow), (Shard, Deny)),
+        ("torn", (Shard, Allow), (Shard, Fail)),
+        ("ask", (World, Allow), (World, Allow)),
+        ("askdeny", (World, Deny), (World, Allow)),
+        ("askmute", (World, Allow), (World, Deny)),
+        ("asktorn", (Shard, Allow), (World, Fail)),
+        ("never", (Nobody, Fail), (Shard, Allow)),
+        ("neverpub", (World, Allow), (Nobody, Fail)),
+    ]
+};
+
+impl Law {
+    /// The law of the channel with this name.
+    pub(crate) fn of(channel: &str) -> Self {
+        let kind = channel.split('-').next().unwrap_or_default();
+        let (_, subscribe, publish) = LAWS
+            .into_iter()
+            .find(|(name, ..)| *name == kind)
+            .expect("every channel is made from the table");
+        Self {
+            subscribe,
+            publish,
+            too_long: channel.len() > NAME_BYTES_MAX,
+        }
+    }
+
+    /// What a subscribe of somebody who is not a member is told.
+    pub(crate) fn subscribe_reply(self) -> Reply {
+        match self.subscribe.1 {
+            _ if self.too_long => Reply::Unauthorized,
+            Verdict::Allow => Reply::Ok,
+            Verdict::Deny => Reply::Unauthorized,
+            Verdict::Fail => Reply::AuthorizationFailed,
+        }
+    }
+
+    /// What a publish is told; nothing when it is accepted.
+    pub(crate) fn publish_reply(self) -> Option<Reply> {
+        match (self.subscribe.1, self.publish.1) {
+            _ if self.too_long => Some(Reply::PublishDenied),
+            (Verdict::Deny, _) => Some(Reply::Unauthorized),
+            (Verdict::Fail, _) => Some(Reply::AuthorizationFailed),
+            (_, Verdict::Deny) => Some(Reply::PublishDenied),
+            (_, Verdict::Fail) => Some(Reply::PublishFailed),
+            (_, Verdict::Allow) => None,
+        }
+    }
+
+    /// Whether a request here may have to wait for a decision.
+    pub(crate) fn may_wait(self) -> bool {
+        self.subscribe.0 != Judge::Shard || self.publish.0 != Judge::Shard
+    }
+
+    fn rule(self, question: &Question<'_>) -> Sentence {
+        match question {
+            Question::Subscribe { .. } => self.subscribe,
+            Question::Publish { .. } => self.publish,
+        }
+    }
+}
+
+fn topic<'q>(question: &'q Question<'_>) -> &'q str {
+    match question {
+        Question::Subscribe { topic } | Question::Publish { topic, .. } => topic,
+    }
+}
+
+/// The script: what a shard knows by itself.
+#[derive(Debug)]
+pub(crate) struct Script;
+
+impl Decider for Script {
+    fn decide(&self, _conn: ConnId, question: &Question<'_>) -> Ruling {
+        match Law::of(topic(question)).rule(question) {
+            (Judge::Shard, verdict) => Ruling::Known(verdict),
+            (Judge::World | Judge::Nobody, _) => Ruling::Ask,
+        }
+    }
+}
+
+/// What the world answers to a question, and after how many milliseconds; perhaps never.
+///
+/// An answer that nobody waits for any more says yes, so that it would be seen if it counted.
+pub(crate) fn answer(question: &Question<'_>, random: &mut Random) -> Option<(u64, Verdict)> {
+    match Law::of(topic(question)).rule(question) {
+        (Judge::Nobody, _) if random.below(2) == 0 => None,
+        (Judge::Nobody, _) => {
+            let after_ms = STALE_MS_MIN + random.below(2_000);
+            Some((u64::from(after_ms), Verdict::Allow))
+        }
+        (Judge::World | Judge::Shard, verdict) => {
+            Some((u64::from(random.below(ANSWER_MS_MAX)), verdict))
+        }
+    }
+}
+
+/// The channels of a run: mostly open ones, some of each other kind, perhaps one with a name that
+/// is too long.
+pub(crate) fn channels(random: &mut Random, open: u32) -> Vec<String> {
+    let mut names: Vec<String> = (0..open).map(|number| format!("open-{number}")).collect();
+    names.push("wide-straße".to_owned());
+    for (kind, ..) in &LAWS[2..] {
+        if random.below(3) == 0 {
+            names.push(format!("{kind}-x"));
+        }
+    }
+    if random.below(4) == 0 {
+        names.push(format!("open-{}", "n".repeat(NAME_BYTES_MAX)));
+    }
+    names
+}

@@ -1,0 +1,290 @@
+//! How a run ends: everything comes to rest and is complete, everybody leaves or is drained, and
+//! nothing stays behind.
+
+use std::collections::BTreeSet;
+
+use shardcast::engine::drain::DrainPhase;
+
+use crate::decider::DECIDED_MS;
+use crate::trace::{Broken, Checked, broken};
+use crate::world::World;
+
+/// Rounds without an end that are taken for a standstill that goes in circles.
+const ROUNDS_MAX: usize = 20_000;
+
+/// The clock's step while everything comes to rest.
+const REST_MS: u64 = 250;
+
+impl World {
+    /// Lets everything happen that can, without time passing.
+    fn pump(&mut self) -> Checked {
+        for _ in 0..ROUNDS_MAX {
+            self.trace.step += 1;
+            self.restore_interest();
+            let mut has_moved = false;
+            for index in self.present.clone() {
+                has_moved |= self.arrive(index, usize::MAX)?;
+                has_moved |= self.clients[index].reads && self.read(index, usize::MAX)?;
+                has_moved |= self.report_writable(index);
+            }
+            for shard in 0..self.nodes.len() {
+                has_moved |= self.take_letters(shard, usize::MAX)? > 0;
+                has_moved |= self.retry_stalled(shard)?;
+                let sends = self.nodes[shard].shard.stats().sends;
+                self.flush(shard, usize::MAX)?;
+                has_moved |= self.nodes[shard].shard.stats().sends > sends;
+            }
+            for index in self.present.clone() {
+                has_moved |= self.release(index);
+                self.forget(index);
+            }
+            if !has_moved {
+                return Ok(());
+            }
+        }
+        broken("rest", "it goes round in circles")
+    }
+
+    /// Lets time pass until `is_done`, at most until `by_ms`.
+    fn rest_until(&mut self, by_ms: u64, is_done: impl Fn(&Self) -> bool) -> Result<bool, Broken> {
+        loop {
+            self.pump()?;
+            if is_done(self) {
+                return Ok(true);
+            }
+            if self.now.monotonic_ms >= by_ms {
+                return Ok(false);
+            }
+            self.elapse(REST_MS)?;
+        }
+    }
+
+    /// Everybody who reads gets all there is, decisions come or are given up; then the books must
+    /// be right.
+    pub(crate) fn come_to_rest(&mut self) -> Checked {
+        self.trace.event("rest", &[]);
+        let by_ms = self.now.monotonic_ms + 3_600_000;
+        // Also for those who just have been found too slow to be gone.
+        self.asked_ms = self.now.monotonic_ms;
+        let decided = |world: &Self| world.now.monotonic_ms > world.asked_ms + DECIDED_MS;
+        if !self.rest_until(by_ms, decided)? {
+            return broken("rest", "decisions have no end");
+        }
+        self.trace.step += 1_000;
+        self.restore_interest();
+        for (shard, node) in self.nodes.iter().enumerate() {
+            if node.shard.has_stalled() {
+                return broken("rest", format!("shard {shard} waits for room for ever"));
+            }
+        }
+        for index in self.present.clone() {
+            let (client, wire) = (&self.clients[index], &self.wires[index]);
+            if client.reads && client.is_open(wire) {
+                self.checker.is_answered(index)?;
+            }
+            if wire.is_readable() || (wire.paused && !wire.closed) {
+                return broken("rest", format!("client {index} is not read any more"));
+            }
+        }
+        self.check_complete(|world, index| world.clients[index].is_open(&world.wires[index]))?;
+        self.check_subscriptions()?;
+        self.check_accounts()
+    }
+
+    /// Every reader that `stayed` has what was sent by those that stayed, or was seen by anybody.
+    fn check_complete(&mut self, stayed: impl Fn(&Self, usize) -> bool) -> Checked {
+        let all = 0..self.clients.len();
+        let settled: Vec<bool> = all.clone().map(|index| stayed(self, index)).collect();
+        for index in all {
+            if settled[index] && self.clients[index].reads {
+                let around = self.around(index);
+                self.checker.is_complete(index, &settled, around)?;
+            }
+        }
+        let dropped: u64 = self
+            .nodes
+            .iter()
+            .map(|node| node.shard.stats().dropped)
+            .sum();
+        if self.checker.missing > dropped {
+            let missing = self.checker.missing;
+            return broken(
+                "C5",
+                format!("{missing} are missing, but {dropped} counted"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Shards have the subscriptions that their clients have, and the map has their topics.
+    fn check_subscriptions(&self) -> Checked {
+        let mut topics: BTreeSet<usize> = BTreeSet::new();
+        for (shard, node) in self.nodes.iter().enumerate() {
+            let mut expected = 0;
+            for index in node.conns.values().copied() {
+                let (client, wire) = (&self.clients[index], &self.wires[index]);
+                let is_there = match self.checker.id(index) {
+                    Some(id) => node.shard.find(id).is_some(),
+                    None => client.is_open(wire),
+                };
+                if is_there {
+                    let channels = self.checker.will_have(index);
+                    expected += channels.len();
+                    topics.extend(channels);
+                }
+            }
+            let subscriptions = node.shard.topics().subscriptions();
+            if subscriptions != expected {
+                let what = format!("shard {shard} has {subscriptions} subscriptions: {expected}");
+                return broken("subscriptions", what);
+            }
+        }
+        if self.nodes.len() > 1 && self.interest.topics() != topics.len() {
+            let what = format!(
+                "{} topics in the map: {}",
+                self.interest.topics(),
+                topics.len()
+            );
+            return broken("subscriptions", what);
+        }
+        Ok(())
+    }
+
+    /// Where nobody has left and everybody reads, each delivery was read or counted as dropped.
+    fn check_accounts(&mut self) -> Checked {
+        for (shard, node) in self.nodes.iter().enumerate() {
+            let mut read = 0;
+            let mut is_calm = true;
+            for (index, client) in self.clients.iter().enumerate() {
+                if client.shard == shard {
+                    read += self.checker.messages(index);
+                    is_calm &= client.reads && client.is_open(&self.wires[index]);
+                }
+            }
+            let stats = node.shard.stats();
+            if !is_calm || stats.deliveries == 0 {
+                continue;
+            }
+            self.report.exact_accounts += 1;
+            if stats.deliveries != read + stats.dropped {
+                let what = format!(
+                    "shard {shard}: {} deliveries, {read} read, {} dropped",
+                    stats.deliveries, stats.dropped
+                );
+                return broken("C5", what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everybody leaves, each in their own way.
+    pub(crate) fn part(&mut self) -> Checked {
+        self.trace.event("part", &[]);
+        for index in self.present.clone() {
+            let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
+            if client.ending.is_none() && client.close.is_none() {
+                client.end(wire, &mut self.random);
+            }
+            if self.random.below(4) == 0 {
+                self.step()?;
+            }
+        }
+        let by_ms = self.now.monotonic_ms + 60_000;
+        if self.rest_until(by_ms, |world| world.present.is_empty())? {
+            return Ok(());
+        }
+        broken("rest", format!("clients {:?} never go", self.present))
+    }
+
+    /// All shards stop reading, all mailboxes are emptied, all connections are closed.
+    pub(crate) fn drain(&mut self) -> Checked {
+        self.trace.event("drain", &[]);
+        self.report.drains += 1;
+        self.is_draining = true;
+        let mut was_read = vec![false; self.clients.len()];
+        for shard in 0..self.nodes.len() {
+            for _ in 0..self.random.below(20) {
+                self.step()?;
+            }
+            for (index, wire) in self.wires.iter().enumerate() {
+                if self.clients[index].shard == shard {
+                    was_read[index] = wire.key.is_some() && wire.to_server.is_empty();
+                }
+            }
+            let phase = DrainPhase::Quiesce;
+            self.nodes[shard].shard.handle_drain(self.now, phase);
+            self.end_turn(shard)?;
+        }
+        self.come();
+        self.enter(DrainPhase::Quiesce, 3_600_000)?;
+        self.trace.step += 1_000;
+        self.restore_interest();
+        self.enter(DrainPhase::Settle, 10_000)?;
+        let by_ms = self.now.monotonic_ms + 10_000;
+        self.enter(DrainPhase::Close { by_ms }, 15_000)?;
+
+        let stayed = |world: &Self, index: usize| {
+            let close = world.clients[index].close.as_ref();
+            close.is_some_and(|(_, reason)| reason == "server shutting down")
+        };
+        let was_read = |index: usize| was_read.get(index).is_some_and(|was_read| *was_read);
+        for (index, client) in self.clients.iter().enumerate() {
+            let is_over = client.ending.is_some() || client.saw_end || client.close.is_some();
+            if client.reads && client.status == Some(101) && !is_over {
+                return broken("C7", format!("client {index} was not closed"));
+            }
+            if client.reads && stayed(self, index) && was_read(index) {
+                self.checker.is_answered(index)?;
+            }
+        }
+        self.check_complete(|world, index| stayed(world, index) && was_read(index))
+    }
+
+    /// All shards enter a phase, some steps apart, and report its end.
+    fn enter(&mut self, phase: DrainPhase, within_ms: u64) -> Checked {
+        if phase != DrainPhase::Quiesce {
+            for shard in 0..self.nodes.len() {
+                self.nodes[shard].shard.handle_drain(self.now, phase);
+                self.end_turn(shard)?;
+                for _ in 0..self.random.below(10) {
+                    self.step()?;
+                }
+            }
+        }
+        let by_ms = self.now.monotonic_ms + within_ms;
+        let is_done = |world: &Self| {
+            let mut nodes = world.nodes.iter();
+            nodes.all(|node| node.drained == Some(phase))
+        };
+        if self.rest_until(by_ms, is_done)? {
+            return Ok(());
+        }
+        broken("C7", format!("{phase:?} has no end"))
+    }
+
+    /// Nothing of anybody is left.
+    pub(crate) fn leave_nothing(&mut self) -> Checked {
+        let by_ms = self.now.monotonic_ms + 60_000;
+        self.rest_until(by_ms, |world| world.present.is_empty())?;
+        self.trace.step += 1_000;
+        self.restore_interest();
+        for (shard, node) in self.nodes.iter().enumerate() {
+            let topics = node.shard.topics();
+            let left = [
+                node.shard.conns(),
+                topics.topics(),
+                topics.subscriptions(),
+                node.inbox.len(),
+            ];
+            if left != [0; 4] {
+                let what = format!("shard {shard} keeps {left:?} (conns, topics, ..)");
+                return broken("phantoms", what);
+            }
+        }
+        if self.interest.topics() != 0 {
+            let what = format!("{} topics stay in the map", self.interest.topics());
+            return broken("phantoms", what);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! The wire as a client sees it: frames built and read without the crate's own codec, and the strav
+//! texts inside them, read letter by letter: exact keys, exact order, nothing more.
+
+use shardcast::base::ids::Ulid;
+
+pub(crate) const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
+
+/// A browser's upgrade request, with the example key of RFC 6455.
+pub(crate) const UPGRADE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// Takes the answer to the upgrade request off the front, once it is whole; its status code.
+pub(crate) fn take_response(bytes: &mut Vec<u8>) -> Option<u16> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head: Vec<u8> = bytes.drain(..end).collect();
+    let status = std::str::from_utf8(head.get(9..12)?).ok()?;
+    status.parse().ok()
+}
+
+/// Appends one masked frame.
+pub(crate) fn push_frame(out: &mut Vec<u8>, opcode: u8, fin: bool, payload: &[u8], mask: u32) {
+    out.push(opcode | if fin { 0x80 } else { 0 });
+    let len = payload.len();
+    match len {
+        0..=125 => out.push(0x80 | len as u8),
+        126..=0xffff => {
+            out.push(0x80 | 126);
+            out.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(0x80 | 127);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
+    }
+    let mask = mask.to_be_bytes();
+    out.extend_from_slice(&mask);
+    out.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
+}
+
+/// A frame of the server: its opcode and its payload.
+pub(crate) type ServerFrame = (u8, Vec<u8>);
+
+/// The frame at the front of `bytes` and its length, once it is whole.
+pub(crate) fn read_frame(bytes: &[u8]) -> Result<Option<(ServerFrame, usize)>, String> {
+    let [first, second, ..] = *bytes else {
+        return Ok(None);
+    };
+    if first & 0xf0 != 0x80 {
+        return Err(format!("a frame begins with {first:#04x}"));
+    }
+    if second & 0x80 != 0 {
+        return Err("a server's frame is masked".to_owned());
+    }
+    let (len, start) = match second {
+        126 => {
+            let Some(len) = bytes.get(2..4) else {
+                return Ok(None);
+            };
+            (usize::from(u16::from_be_bytes([len[0], len[1]])), 4)
+        }
+        127 => return Err("a frame of 64 KiB or more".to_owned()),
+        len => (usize::from(len), 2),
+    };
+    let payload = bytes.get(start..start + len);
+    Ok(payload.map(|payload| ((first & 0x0f, payload.to_vec()), start + len)))
+}
+
+/// What a text of the server says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Said<'t> {
+    Welcome(Ulid),
+    Ok(&'t str),
+    Err(&'t str, &'t str),
+    Msg {
+        channel: &'t str,
+        event: &'t str,
+        data: Option<&'t str>,
+        id: Ulid,
+    },
+    Ping,
+}
+
+/// Reads a text; no name used here needs an escape.
+pub(crate) fn read_text(text: &str) -> Option<Said<'_>> {
+    if text == r#"{"t":"ping"}"# {
+        return Some(Said::Ping);
+    }
+    let ulid = |text: &str| Ulid::parse(text.as_bytes());
+    if let Some(rest) = text.strip_prefix(r#"{"t":"welcome","id":""#) {
+        return Some(Said::Welcome(ulid(rest.strip_suffix(r#""}"#)?)?));
+    }
+    if let Some(rest) = text.strip_prefix(r#"{"t":"ok","c":""#) {
+        return Some(Said::Ok(rest.strip_suffix(r#""}"#)?));
+    }
+    if let Some(rest) = text.strip_prefix(r#"{"t":"err","c":""#) {
+        let (channel, reason) = rest.strip_suffix(r#""}"#)?.split_once(r#"","r":""#)?;
+        return Some(Said::Err(channel, reason));
+    }
+    let rest = text.strip_prefix(r#"{"t":"msg","c":""#)?;
+    let (channel, rest) = rest.split_once(r#"","e":""#)?;
+    let (event, rest) = rest.split_once('"')?;
+    let (rest, id) = rest.split_at_checked(rest.len().checked_sub(ID_PART)?)?;
+    let id = ulid(id.strip_prefix(r#","i":""#)?.strip_suffix(r#""}"#)?)?;
+    let data = match rest {
+        "" => None,
+        data => Some(data.strip_prefix(r#","d":"#)?),
+    };
+    Some(Said::Msg {
+        channel,
+        event,
+        data,
+        id,
+    })
+}
+
+/// Bytes of `,"i":"<ulid>"}`.
+const ID_PART: usize = 6 + Ulid::TEXT_LEN + 2;
+
+/// The data of a publication, from its names alone: so a receiver knows every byte it must get.
+///
+/// Some have none, some are spelled as no serialiser would, most are an object of any length up to
+/// `bytes_max`.
+pub(crate) fn data(publisher: usize, channel: usize, number: usize, max: usize) -> Option<String> {
+    let mut mixed = (publisher as u64) << 40 ^ (channel as u64) << 20 ^ number as u64;
+    mixed = (mixed ^ 0x5bd1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^= mixed >> 31;
+    match mixed % 8 {
+        0 => None,
+        1 => Some(format!(r#"{{ "n" : {number}e999 , "p":{publisher} }}"#)),
+        2 => Some("null".to_owned()),
+        _ => {
+            let filler = (mixed >> 8) as usize % max;
+            let letter = char::from(b'a' + (mixed >> 3) as u8 % 26);
+            let filler = String::from(letter).repeat(filler);
+            Some(format!(
+                r#"{{"p":{publisher},"c":{channel},"n":{number},"x":"{filler}"}}"#
+            ))
+        }
+    }
+}

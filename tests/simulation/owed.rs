@@ -1,0 +1,73 @@
+//! What clients are still owed at an end: of one connection, or of the run.
+
+use crate::checker::{Around, Checker};
+use crate::decider::Law;
+use crate::trace::{Checked, broken};
+
+impl Checker {
+    /// Whether a reply that is still owed may be lost by ending now: only if something before it
+    /// may have had to wait for a decision.
+    pub(crate) fn owes_nothing(&self, client: usize) -> Checked {
+        let pending = &self.seats[client].pending;
+        let mut may_wait = false;
+        for asked in pending {
+            may_wait |= Law::of(&self.channels[asked.channel]).may_wait();
+            if asked.reply.is_some() && !may_wait {
+                return broken("replies", format!("client {client} never got {asked:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a client that stays has all replies and pongs.
+    pub(crate) fn is_answered(&self, client: usize) -> Checked {
+        let seat = &self.seats[client];
+        if let Some(asked) = seat.pending.iter().find(|asked| asked.reply.is_some()) {
+            return broken("replies", format!("client {client} never got {asked:?}"));
+        }
+        if seat.pings.is_empty() {
+            return Ok(());
+        }
+        broken("pong", format!("client {client} never got one"))
+    }
+
+    /// Whether a client that stays has every publication it is owed. `is_settled`: whether all that
+    /// a publisher sent has been handled.
+    pub(crate) fn is_complete(
+        &mut self,
+        client: usize,
+        is_settled: &[bool],
+        around: Around,
+    ) -> Checked {
+        for (channel, membership) in &self.seats[client].members {
+            if membership.is_ending {
+                continue;
+            }
+            for publisher in &self.publishers[*channel] {
+                let places = &self.places[&(*publisher, *channel)];
+                let accepted = if is_settled[*publisher] {
+                    places.len()
+                } else {
+                    let accepted = self.accepted.get(&(*publisher, *channel));
+                    accepted.copied().unwrap_or(0)
+                };
+                let first_owed = places.partition_point(|place| *place < membership.since);
+                let seen = membership.seen.get(publisher);
+                let next = seen.map_or(first_owed, |last| first_owed.max(last + 1));
+                if next >= accepted {
+                    continue;
+                }
+                if !around.may_miss {
+                    let rule = if seen.is_some() { "C5" } else { "C1" };
+                    let what = format!(
+                        "client {client} never got {publisher}'s numbers {next}..{accepted} on \
+                         channel {channel}"
+                    );
+                    return broken(rule, what);
+                }
+                self.missing += (accepted - next) as u64;
+            }
+        }
+        Ok(())
+    }
+}

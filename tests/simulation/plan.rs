@@ -1,0 +1,162 @@
+//! What a seed decides before anything happens: the size of the world, its limits and its weather.
+
+use shardcast::base::limits::{BackpressurePolicy, ConnLimits};
+use shardcast::base::random::Random;
+
+/// What can happen in a step, in the order of [`Plan::weights`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Happening {
+    ClientActs,
+    BytesArrive,
+    ClientReads,
+    LettersTaken,
+    Flushed,
+    TimePasses,
+    SocketWritable,
+    SocketReleased,
+    StalledRetried,
+    ClientComes,
+}
+
+impl Happening {
+    const ALL: [Self; 10] = [
+        Self::ClientActs,
+        Self::BytesArrive,
+        Self::ClientReads,
+        Self::LettersTaken,
+        Self::Flushed,
+        Self::TimePasses,
+        Self::SocketWritable,
+        Self::SocketReleased,
+        Self::StalledRetried,
+        Self::ClientComes,
+    ];
+}
+
+/// The plan of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) shards: u32,
+    /// Clients at the start.
+    pub(crate) clients: u32,
+    pub(crate) steps: u64,
+    /// Clients touched by one step.
+    pub(crate) batch: u32,
+    pub(crate) mailbox: usize,
+    pub(crate) open_channels: u32,
+    /// Filler bytes of a publication at most.
+    pub(crate) data_bytes_max: usize,
+    pub(crate) limits: ConnLimits,
+    /// Whether clients leave before the end.
+    pub(crate) has_ends: bool,
+    /// Whether clients stop reading, and others stop answering pings.
+    pub(crate) has_silence: bool,
+    /// Clients in 16 whose window is small.
+    pub(crate) narrow: u32,
+    /// Clients in 16 that publish.
+    pub(crate) publishers: u32,
+    /// Whether the run ends with a drain.
+    pub(crate) drains: bool,
+    /// Milliseconds that pass at once.
+    pub(crate) elapse_ms_max: u32,
+    /// Whether the wall clock goes back now and then.
+    pub(crate) clock_jumps: bool,
+    weights: [u32; Happening::ALL.len()],
+}
+
+/// Bytes of the longest frame but for publications: the refusal of a name that is too long.
+const REPLY_BYTES_MAX: usize = 1_400;
+
+impl Plan {
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        let is_crowded = random.below(64) == 0;
+        let clients = match random.below(4) {
+            _ if is_crowded => 1_000 + random.below(2_000),
+            0 => 3 + random.below(4),
+            1 | 2 => 6 + random.below(14),
+            _ => 20 + random.below(40),
+        };
+        let shards = if random.below(16) == 0 {
+            1
+        } else {
+            2 + random.below(7)
+        };
+        let data_bytes_max = [40, 300, 3_000][random.below(3) as usize];
+        let mut plan = Self {
+            shards,
+            clients,
+            steps: if is_crowded {
+                400
+            } else {
+                u64::from(800 + random.below(1_600))
+            },
+            batch: 1 + clients / 16,
+            mailbox: [1, 2, 4, 256][random.below(4) as usize],
+            open_channels: if is_crowded { 40 } else { 1 + random.below(5) },
+            data_bytes_max,
+            limits: Self::limits(random, data_bytes_max),
+            has_ends: random.below(3) > 0,
+            has_silence: random.below(3) > 0,
+            narrow: [0, 4, 12][random.below(3) as usize],
+            publishers: if is_crowded { 1 } else { 6 + random.below(10) },
+            drains: random.below(3) == 0,
+            elapse_ms_max: 1 + random.below(400),
+            clock_jumps: random.below(4) == 0,
+            weights: [0; Happening::ALL.len()],
+        };
+        let base = [12, 14, 8, 8, 8, 3, 4, 2, 3, 1];
+        for (weight, base) in plan.weights.iter_mut().zip(base) {
+            // Some weathers are lopsided: a shard that hardly looks into its mailbox, a client
+            // that floods faster than anybody flushes.
+            *weight = match random.below(8) {
+                0 => base / 4 + 1,
+                1 => base * 4,
+                _ => base * 2,
+            };
+        }
+        plan
+    }
+
+    fn limits(random: &mut Random, data_bytes_max: usize) -> ConnLimits {
+        let frame = (data_bytes_max + 200).max(REPLY_BYTES_MAX);
+        let ping_interval_ms = [0, 1_000, 30_000][random.below(3) as usize];
+        ConnLimits {
+            message_bytes_max: 16 * 1024,
+            backpressure_bytes_max: match random.below(3) {
+                0 => frame + 64 + random.below(4_000) as usize,
+                1 => 6 * frame,
+                _ => 1024 * 1024,
+            },
+            backpressure_policy: match random.below(6) {
+                0 => BackpressurePolicy::DropNewest,
+                1 => BackpressurePolicy::DropOldest,
+                _ => BackpressurePolicy::Close,
+            },
+            subscriptions_max: [2, 5, 128][random.below(3) as usize],
+            ping_interval_ms,
+            idle_timeout_ms: 3 * ping_interval_ms,
+        }
+    }
+
+    /// Bytes of the longest frame that can occur.
+    pub(crate) fn frame_bytes_max(&self) -> usize {
+        (self.data_bytes_max + 200).max(REPLY_BYTES_MAX)
+    }
+
+    /// Whether publications may be dropped.
+    pub(crate) fn may_drop(&self) -> bool {
+        self.limits.backpressure_policy != BackpressurePolicy::Close
+    }
+
+    /// What happens next.
+    pub(crate) fn next(&self, random: &mut Random) -> Happening {
+        let mut left = random.below(self.weights.iter().sum());
+        for (happening, weight) in Happening::ALL.into_iter().zip(self.weights) {
+            if left < weight {
+                return happening;
+            }
+            left -= weight;
+        }
+        Happening::BytesArrive
+    }
+}

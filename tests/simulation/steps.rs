@@ -1,0 +1,388 @@
+//! What can happen in one step, to whom and how much of it: always by the run's one [`Random`].
+
+use shardcast::base::ids::ShardId;
+use shardcast::engine::disconnect::Cause;
+
+use crate::checker::Request;
+use crate::client::{Client, Heard};
+use crate::faults::{Fault, redirect};
+use crate::frames::{Said, data, read_text};
+use crate::plan::Happening;
+use crate::trace::{Broken, Checked, broken};
+use crate::world::World;
+
+/// Bytes that a client may have waiting before it says more.
+const UNSENT_BYTES_MAX: usize = 32 * 1024;
+
+impl World {
+    /// One thing happens.
+    pub(crate) fn step(&mut self) -> Checked {
+        self.trace.step += 1;
+        self.restore_interest();
+        let node = self.random.below(self.plan.shards) as usize;
+        match self.plan.next(&mut self.random) {
+            Happening::ClientActs => self.for_some(Self::act),
+            Happening::BytesArrive => self.for_some(Self::arrive_some),
+            Happening::ClientReads => self.for_some(Self::read_some),
+            Happening::LettersTaken => {
+                let letters = 1 + self.random.below(6) as usize;
+                self.take_letters(node, letters).map(drop)
+            }
+            Happening::Flushed => {
+                let sends = [1, 2, 5, 1_000][self.random.below(4) as usize];
+                self.flush(node, sends)
+            }
+            Happening::TimePasses => {
+                let elapsed_ms = 1 + u64::from(self.random.below(self.plan.elapse_ms_max));
+                self.elapse(elapsed_ms)
+            }
+            Happening::SocketWritable => self.for_some(|world, client| {
+                world.report_writable(client);
+                Ok(())
+            }),
+            Happening::SocketReleased => self.for_some(|world, client| {
+                world.release(client);
+                world.forget(client);
+                Ok(())
+            }),
+            Happening::StalledRetried => self.retry_stalled(node).map(drop),
+            Happening::ClientComes => {
+                if !self.is_ending && self.present.len() < 2 * self.plan.clients as usize {
+                    self.come();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn for_some(&mut self, mut happen: impl FnMut(&mut Self, usize) -> Checked) -> Checked {
+        for _ in 0..self.plan.batch {
+            if let Some(client) = self.anybody() {
+                happen(self, client)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn restore_interest(&mut self) {
+        let nodes = &self.nodes;
+        let is_wanted = |shard: ShardId, topic: &str| {
+            let topics = nodes[shard.index()].shard.topics();
+            topics
+                .subscribers(crate::world::APP, topic)
+                .next()
+                .is_some()
+        };
+        self.planted
+            .restore(&self.interest, self.trace.step, is_wanted);
+    }
+
+    /// A client does something.
+    fn act(&mut self, index: usize) -> Checked {
+        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
+        if self.is_ending || !client.may_speak(wire) || wire.to_server.len() > UNSENT_BYTES_MAX {
+            return Ok(());
+        }
+        let pings = match self.random.below(100) {
+            0..=29 => self.ask(index, Request::Subscribe),
+            30..=38 => self.ask(index, Request::Unsubscribe),
+            39..=80 => {
+                let mut pings = Vec::new();
+                let burst = if self.random.below(6) == 0 { 8 } else { 1 };
+                for _ in 0..burst {
+                    pings.extend(self.ask(index, Request::Publish { number: 0 }));
+                }
+                pings
+            }
+            81..=87 => Client::babble(wire, &mut self.random),
+            88..=92 => vec![Client::ping(wire, &mut self.random)],
+            93 if self.plan.has_silence && self.checker.id(index).is_some() => {
+                client.reads = false;
+                self.trace.event("stops reading", &[index as u64]);
+                Vec::new()
+            }
+            94 if self.plan.has_silence && self.plan.limits.ping_interval_ms > 0 => {
+                client.is_alive = false;
+                self.trace.event("falls silent", &[index as u64]);
+                Vec::new()
+            }
+            95 | 96 if self.plan.has_ends => {
+                let ending = client.end(wire, &mut self.random);
+                self.trace.event("ends", &[index as u64]);
+                self.trace.say(|| format!("{ending:?}"));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        };
+        for ping in pings {
+            self.checker.ping(index, ping);
+        }
+        Ok(())
+    }
+
+    /// A client subscribes, unsubscribes or publishes.
+    fn ask(&mut self, index: usize, request: Request) -> Vec<Vec<u8>> {
+        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
+        let count = self.channels.len() as u32;
+        let channel = if self.random.below(3) == 0 {
+            self.random.below(count)
+        } else {
+            self.random.below(self.plan.open_channels)
+        } as usize;
+        let name = &self.channels[channel];
+        let (request, text) = match request {
+            Request::Subscribe => (request, format!(r#"{{"t":"sub","c":"{name}"}}"#)),
+            Request::Unsubscribe => (request, format!(r#"{{"c":"{name}","t":"unsub"}}"#)),
+            Request::Publish { .. } if !client.publishes => return Vec::new(),
+            Request::Publish { .. } => {
+                let number = client.next_number(channel);
+                let data = data(index, channel, number, self.plan.data_bytes_max)
+                    .map_or_else(String::new, |data| format!(r#","d":{data}"#));
+                let text =
+                    format!(r#"{{"t":"pub","c":"{name}","e":"{index}.{channel}.{number}"{data}}}"#);
+                (Request::Publish { number }, text)
+            }
+        };
+        self.trace.event("asks", &[index as u64, channel as u64]);
+        self.trace.say(|| format!("{request:?}"));
+        self.checker.ask(index, channel, request);
+        if request == Request::Unsubscribe
+            && self
+                .planted
+                .strikes(Fault::SwallowedUnsubscribe, &mut self.random, 4)
+        {
+            return Vec::new();
+        }
+        Client::say(wire, &mut self.random, text.as_bytes())
+    }
+
+    fn arrive_some(&mut self, index: usize) -> Checked {
+        let bytes_max = match self.random.below(4) {
+            0 => 1 + self.random.below(3) as usize,
+            1 => 1 + self.random.below(200) as usize,
+            _ => usize::MAX,
+        };
+        self.arrive(index, bytes_max).map(drop)
+    }
+
+    /// What a client has sent arrives at its shard; whether anything did.
+    pub(crate) fn arrive(&mut self, index: usize, bytes_max: usize) -> Result<bool, Broken> {
+        let (now, wire) = (self.now, &mut self.wires[index]);
+        let shard = self.clients[index].shard;
+        let node = &mut self.nodes[shard];
+        if !wire.is_readable() {
+            return Ok(false);
+        }
+        let Some(key) = wire.key else {
+            return self.accept(index).map(|()| true);
+        };
+        let before = self
+            .planted
+            .watch(&self.interest, ShardId(shard as u16), &self.channels);
+        if wire.client_reset && self.random.below(2) == 0 {
+            wire.to_server.clear();
+        }
+        let count = bytes_max.min(wire.to_server.len());
+        self.trace.event("arrive", &[index as u64, count as u64]);
+        if count == 0 {
+            wire.end_told = true;
+            node.shard.handle_end(now, key, wire.client_reset);
+        } else {
+            let mut bytes: Vec<u8> = wire.to_server.drain(..count).collect();
+            wire.heard_ms = now.monotonic_ms;
+            let flow = node.shard.handle_bytes(now, key, &mut bytes);
+            wire.note_flow(flow);
+            if node.shard.wants_flush() {
+                self.flush(shard, 1)?;
+            }
+        }
+        self.hide_interest(shard, &before);
+        self.end_turn(shard)?;
+        Ok(true)
+    }
+
+    fn accept(&mut self, index: usize) -> Checked {
+        let shard = self.clients[index].shard;
+        let node = &mut self.nodes[shard];
+        let Some(key) = node.shard.handle_accepted(self.now) else {
+            return broken("admission", "a socket was turned away");
+        };
+        node.conns.insert(key, index);
+        let wire = &mut self.wires[index];
+        wire.key = Some(key);
+        wire.heard_ms = self.now.monotonic_ms;
+        self.trace.event(
+            "accepted",
+            &[index as u64, shard as u64, u64::from(key.slot)],
+        );
+        self.end_turn(shard)
+    }
+
+    fn read_some(&mut self, index: usize) -> Checked {
+        if !self.clients[index].reads {
+            return Ok(());
+        }
+        let bytes_max = match self.random.below(4) {
+            0 => 1 + self.random.below(300) as usize,
+            _ => usize::MAX,
+        };
+        self.read(index, bytes_max).map(drop)
+    }
+
+    /// A client reads, and answers what wants an answer; whether there was anything.
+    pub(crate) fn read(&mut self, index: usize, bytes_max: usize) -> Result<bool, Broken> {
+        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
+        let before = wire.to_client.len();
+        let heard = client.read(wire, bytes_max)?;
+        let has_read = before > wire.to_client.len() || !heard.is_empty();
+        for heard in heard {
+            self.trace.say(|| format!("client {index} reads {heard:?}"));
+            let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
+            match heard {
+                Heard::Response(status) => {
+                    let expected = if self.is_draining {
+                        [101, 503]
+                    } else {
+                        [101, 101]
+                    };
+                    if !expected.contains(&status) {
+                        return broken("handshake", format!("client {index} got {status}"));
+                    }
+                    if status != 101 {
+                        wire.client_finished = true;
+                    }
+                }
+                Heard::Ping(payload) => {
+                    if client.is_alive && client.ending.is_none() {
+                        Client::pong(wire, &mut self.random, &payload);
+                    }
+                }
+                Heard::Pong(payload) => self.checker.pong(index, &payload)?,
+                Heard::Text(text) => {
+                    let Some(said) = read_text(&text) else {
+                        return broken("strav", format!("client {index} cannot read {text}"));
+                    };
+                    let around = self.around(index);
+                    self.checker.hear(index, &said, around)?;
+                    if let Said::Welcome(id) = said {
+                        self.look_up(index, id)?;
+                    }
+                }
+                Heard::Close(code, reason) => self.judge_close(index, code, &reason)?,
+                Heard::End => self.judge_end(index)?,
+            }
+        }
+        Ok(has_read)
+    }
+
+    /// A shard handles up to `count` letters; how many it did.
+    pub(crate) fn take_letters(&mut self, shard: usize, count: usize) -> Result<usize, Broken> {
+        let mut taken = 0;
+        while taken < count {
+            let node = &mut self.nodes[shard];
+            let Some(mut letter) = node.inbox.take_publication() else {
+                break;
+            };
+            taken += 1;
+            self.trace.event("letter", &[shard as u64]);
+            if self
+                .planted
+                .strikes(Fault::WrongTopic, &mut self.random, 16)
+            {
+                let other = self.random.below(self.plan.open_channels) as usize;
+                letter = redirect(&letter, &self.channels[other]);
+            }
+            if self.planted.fault == Some(Fault::SwappedLetters)
+                && let Some(next) = node.inbox.take_publication()
+            {
+                let (one, two) = (letter.publication(), next.publication());
+                if one.origin == two.origin && one.topic == two.topic {
+                    self.planted.times += 1;
+                    node.shard.handle_publication(&next);
+                    node.shard.handle_publication(&letter);
+                } else {
+                    node.shard.handle_publication(&letter);
+                    node.shard.handle_publication(&next);
+                }
+                continue;
+            }
+            node.shard.handle_publication(&letter);
+            if self
+                .planted
+                .strikes(Fault::DuplicateLetter, &mut self.random, 16)
+            {
+                node.shard.handle_publication(&letter);
+            }
+        }
+        self.end_turn(shard)?;
+        Ok(taken)
+    }
+
+    /// A shard tries what waits for room, if it has been woken for that; whether it was.
+    pub(crate) fn retry_stalled(&mut self, shard: usize) -> Result<bool, Broken> {
+        let node = &mut self.nodes[shard];
+        if !std::mem::take(&mut node.is_woken) || !node.shard.has_stalled() {
+            return Ok(false);
+        }
+        let before = self
+            .planted
+            .watch(&self.interest, ShardId(shard as u16), &self.channels);
+        self.trace.event("retries", &[shard as u64]);
+        node.shard.retry_stalled(self.now);
+        self.hide_interest(shard, &before);
+        self.end_turn(shard)?;
+        Ok(true)
+    }
+
+    /// Time passes: answers come, and every shard ticks.
+    pub(crate) fn elapse(&mut self, elapsed_ms: u64) -> Checked {
+        self.now.monotonic_ms += elapsed_ms;
+        self.now.unix_ms += elapsed_ms;
+        if self.plan.clock_jumps && self.random.below(8) == 0 {
+            self.now.unix_ms -= u64::from(self.random.below(5_000));
+        }
+        self.trace.event("time", &[self.now.monotonic_ms]);
+        self.give_answers()?;
+        let first = self.random.below(self.plan.shards) as usize;
+        for turn in 0..self.nodes.len() {
+            let shard = (first + turn) % self.nodes.len();
+            let before = self
+                .planted
+                .watch(&self.interest, ShardId(shard as u16), &self.channels);
+            let closed_before = self.nodes[shard].shard.stats().closed_for(Cause::Idle);
+            self.nodes[shard].shard.handle_tick(self.now);
+            self.judge_idle(shard, closed_before)?;
+            self.hide_interest(shard, &before);
+            self.end_turn(shard)?;
+        }
+        Ok(())
+    }
+
+    fn give_answers(&mut self) -> Checked {
+        let mut index = 0;
+        while index < self.answers.len() {
+            if self.answers[index].due_ms > self.now.monotonic_ms {
+                index += 1;
+                continue;
+            }
+            let answer = self.answers.swap_remove(index);
+            let before =
+                self.planted
+                    .watch(&self.interest, ShardId(answer.shard as u16), &self.channels);
+            self.trace
+                .event("answer", &[answer.shard as u64, u64::from(answer.ticket)]);
+            let shard = &mut self.nodes[answer.shard].shard;
+            shard.handle_verdict(self.now, answer.key, answer.ticket, answer.verdict);
+            self.hide_interest(answer.shard, &before);
+            self.end_turn(answer.shard)?;
+        }
+        Ok(())
+    }
+
+    fn hide_interest(&mut self, shard: usize, before: &[bool]) {
+        let until_step = self.trace.step + 500;
+        let shard = ShardId(shard as u16);
+        self.planted
+            .hide(&self.interest, shard, &self.channels, before, until_step);
+    }
+}

@@ -1,0 +1,244 @@
+//! The world: shards on one virtual clock, their sockets, their clients, and one [`Random`] that
+//! decides everything. What can happen in it is in [`crate::steps`], how it ends in
+//! [`crate::finish`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shardcast::base::ids::{IdKey, ShardId};
+use shardcast::base::limits::HandshakeLimits;
+use shardcast::base::random::Random;
+use shardcast::base::slab::Key;
+use shardcast::base::time::Now;
+use shardcast::dialect::strav::Strav;
+use shardcast::engine::admission::Admission;
+use shardcast::engine::decider::Verdict;
+use shardcast::engine::disconnect::Cause;
+use shardcast::engine::drain::DrainPhase;
+use shardcast::engine::endpoint::Endpoint;
+use shardcast::engine::interest::Interest;
+use shardcast::engine::mailbox::{Inbox, connect};
+use shardcast::engine::publication::AppId;
+use shardcast::engine::shard::{Shard, ShardConfig};
+
+use crate::checker::{Around, Checker};
+use crate::client::Client;
+use crate::decider::{Script, channels};
+use crate::faults::{Fault, Planted};
+use crate::plan::Plan;
+use crate::trace::{Broken, Report, TellSeed, Trace, Violation};
+use crate::wires::Wire;
+
+/// The topic space of all channels.
+pub(crate) const APP: AppId = AppId(0);
+
+/// One shard and what its worker would hold.
+pub(crate) struct Node {
+    pub(crate) shard: Shard,
+    pub(crate) inbox: Inbox,
+    /// Its connections until they are released, and whose they are.
+    pub(crate) conns: BTreeMap<Key, usize>,
+    /// Another shard has emptied its mailbox: what is stalled may be tried again.
+    pub(crate) is_woken: bool,
+    /// The last phase of the drain that it has reported.
+    pub(crate) drained: Option<DrainPhase>,
+}
+
+/// An answer to a question, on its way.
+pub(crate) struct Answer {
+    pub(crate) due_ms: u64,
+    pub(crate) shard: usize,
+    pub(crate) key: Key,
+    pub(crate) ticket: u32,
+    pub(crate) verdict: Verdict,
+}
+
+/// Everything there is.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) random: Random,
+    pub(crate) now: Now,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) interest: Arc<Interest>,
+    pub(crate) channels: Vec<String>,
+    /// By client, as are the wires.
+    pub(crate) clients: Vec<Client>,
+    pub(crate) wires: Vec<Wire>,
+    /// The clients that are not yet over for both ends.
+    pub(crate) present: Vec<usize>,
+    pub(crate) checker: Checker,
+    pub(crate) answers: Vec<Answer>,
+    /// When a question was asked last.
+    pub(crate) asked_ms: u64,
+    pub(crate) is_draining: bool,
+    /// Nobody comes or does anything new.
+    pub(crate) is_ending: bool,
+    pub(crate) planted: Planted,
+    pub(crate) trace: Trace,
+    pub(crate) report: Report,
+}
+
+/// Runs one seed.
+pub(crate) fn run(seed: u64, fault: Option<Fault>, loud: bool) -> Result<Report, Violation> {
+    let _tell = TellSeed(seed);
+    let mut world = World::new(seed, fault, loud);
+    if loud {
+        println!("seed {seed}: {:#?}", world.plan);
+    }
+    world.live().map_err(|broken| Violation {
+        seed,
+        step: world.trace.step,
+        broken,
+    })?;
+    Ok(world.report())
+}
+
+impl World {
+    fn new(seed: u64, fault: Option<Fault>, loud: bool) -> Self {
+        let mut random = Random::new(seed);
+        let plan = Plan::draw(&mut random);
+        let now = Now {
+            monotonic_ms: u64::from(random.below(1_000_000)),
+            unix_ms: 1_800_000_000_000,
+        };
+        let channels = channels(&mut random, plan.open_channels);
+        let interest = Arc::new(Interest::new(1, seed));
+        let nodes = Self::nodes(seed, &plan, &interest, now);
+        let checker = Checker::new(
+            channels.clone(),
+            plan.data_bytes_max,
+            plan.limits.subscriptions_max,
+        );
+        Self {
+            plan,
+            random,
+            now,
+            nodes,
+            interest,
+            channels,
+            clients: Vec::new(),
+            wires: Vec::new(),
+            present: Vec::new(),
+            checker,
+            answers: Vec::new(),
+            asked_ms: now.monotonic_ms,
+            is_draining: false,
+            is_ending: false,
+            planted: Planted::new(fault),
+            trace: Trace::new(loud),
+            report: Report::default(),
+        }
+    }
+
+    fn nodes(seed: u64, plan: &Plan, interest: &Arc<Interest>, now: Now) -> Vec<Node> {
+        let admission = Admission::new(100_000);
+        connect(plan.shards as usize, plan.mailbox)
+            .into_iter()
+            .zip((0..).map(ShardId))
+            .map(|((mesh, inbox, _), id)| Node {
+                shard: Shard::new(
+                    ShardConfig {
+                        id,
+                        endpoints: vec![Endpoint {
+                            path: "/".to_owned(),
+                            app: APP,
+                            dialect: Box::new(Strav),
+                            decider: Box::new(Script),
+                            limits: plan.limits,
+                        }],
+                        apps: 1,
+                        handshake: HandshakeLimits {
+                            head_bytes_max: 16 * 1024,
+                            timeout_ms: 600_000,
+                        },
+                        admission: admission.clone(),
+                        id_key: IdKey::new([seed as u8; 16]),
+                        seed,
+                        interest: Arc::clone(interest),
+                        mesh,
+                    },
+                    now,
+                ),
+                inbox,
+                conns: BTreeMap::new(),
+                is_woken: false,
+                drained: None,
+            })
+            .collect()
+    }
+
+    /// The whole run.
+    fn live(&mut self) -> Result<(), Broken> {
+        for _ in 0..self.plan.clients {
+            self.come();
+        }
+        for _ in 0..self.plan.steps {
+            self.step()?;
+        }
+        self.is_ending = true;
+        if self.plan.drains {
+            self.drain()?;
+        } else {
+            self.come_to_rest()?;
+            self.part()?;
+        }
+        self.leave_nothing()
+    }
+
+    /// A client comes to some shard.
+    pub(crate) fn come(&mut self) {
+        let index = self.clients.len();
+        let shard = self.random.below(self.plan.shards) as usize;
+        let is_narrow = self.random.below(16) < self.plan.narrow;
+        let window = if is_narrow {
+            64 + self.random.below(4_000) as usize
+        } else {
+            usize::MAX
+        };
+        let is_fickle = is_narrow && self.random.below(2) == 0;
+        let mut wire = Wire::new(window, is_fickle, self.now.monotonic_ms);
+        let publishes = self.random.below(16) < self.plan.publishers;
+        self.clients.push(Client::new(shard, publishes, &mut wire));
+        self.wires.push(wire);
+        self.present.push(index);
+        self.checker.seat(shard);
+        self.trace.event("comes", &[index as u64, shard as u64]);
+    }
+
+    /// Somebody who is still there.
+    pub(crate) fn anybody(&mut self) -> Option<usize> {
+        let chosen = self.random.below(self.present.len() as u32) as usize;
+        self.present.get(chosen).copied()
+    }
+
+    /// What the checker must know beside what a client reads.
+    pub(crate) fn around(&self, client: usize) -> Around {
+        Around {
+            may_miss: self.plan.may_drop() && self.wires[client].squeezed,
+        }
+    }
+
+    fn report(&mut self) -> Report {
+        let mut report = Report {
+            hash: self.trace.hash,
+            planted: self.planted.times,
+            replies: self.checker.replies,
+            conns: self.clients.len() as u64,
+            messages_read: (0..self.clients.len())
+                .map(|client| self.checker.messages(client))
+                .sum(),
+            ..self.report.clone()
+        };
+        for node in &self.nodes {
+            let stats = node.shard.stats();
+            report.publications += stats.publications;
+            report.deliveries += stats.deliveries;
+            report.letters += stats.letters;
+            report.stalls += stats.stalls;
+            report.dropped += stats.dropped;
+            report.evicted += stats.closed_for(Cause::SlowConsumer);
+            report.idled += stats.closed_for(Cause::Idle);
+        }
+        report
+    }
+}
