@@ -1,6 +1,7 @@
 //! A connection that cannot handle its next message yet, and the messages that wait for it.
 
 use super::dialect::{Actions, Publish};
+use crate::base::limits::PARKED_BYTES_MAX;
 use crate::codec::ws::CloseCode;
 use crate::codec::ws::MessageKind;
 
@@ -19,6 +20,14 @@ pub(super) struct Busy {
     pub(super) peer_closed: bool,
     /// With this code.
     pub(super) peer_close_code: Option<CloseCode>,
+}
+
+impl Busy {
+    /// Whether more must not be read from the connection for now.
+    pub(super) fn must_pause(&self) -> bool {
+        let waits_for_room = matches!(self.wait, Some(Wait::Room { .. }));
+        waits_for_room || self.parked.len() >= PARKED_BYTES_MAX
+    }
 }
 
 /// What must come before a connection can go on.

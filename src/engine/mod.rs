@@ -21,12 +21,14 @@ pub mod topic_table;
 pub mod turn_log;
 
 mod busy;
+mod closing;
 mod conn;
 mod fan_out;
 pub mod flush;
 mod handshake;
 mod heartbeat;
 mod perform;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -2,20 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::busy::{Busy, Gate, Request, Wait};
+use super::busy::{Gate, Request, Wait};
 use super::decider::{Asked, Question, Ruling, Verdict};
 use super::dialect::{
     Action, Actions, Decision, Message, Publish, PublishOutcome, SubscribeOutcome,
 };
-use super::disconnect::{Cause, Disconnect};
+use super::disconnect::Cause;
 use super::shard::Shard;
 use super::topic_table::{Joined, set_index};
-use crate::base::io::SocketOp;
 use crate::base::limits::{DECISION_TIMEOUT, NAME_BYTES_MAX};
 use crate::base::slab::Key;
 use crate::base::time::{Now, millis};
-use crate::codec::ws::CloseCode;
-use crate::codec::ws::{OpCode, write_frame};
 
 impl Shard {
     /// One whole message of a connection that waits for nothing.
@@ -107,7 +104,7 @@ impl Shard {
         }
     }
 
-    fn finish_subscribe(&mut self, now: Now, key: Key, topic: &str, verdict: Verdict) {
+    pub(super) fn finish_subscribe(&mut self, now: Now, key: Key, topic: &str, verdict: Verdict) {
         let outcome = match verdict {
             Verdict::Allow => self.subscribe(key, topic),
             Verdict::Deny => SubscribeOutcome::Denied,
@@ -168,7 +165,7 @@ impl Shard {
     }
 
     /// Takes a publish through its gates; `verdict` answers the first of them.
-    fn ask_publish(
+    pub(super) fn ask_publish(
         &mut self,
         now: Now,
         key: Key,
@@ -215,7 +212,13 @@ impl Shard {
         }
     }
 
-    fn tell_publish(&mut self, now: Now, key: Key, topic: &str, outcome: PublishOutcome) {
+    pub(super) fn tell_publish(
+        &mut self,
+        now: Now,
+        key: Key,
+        topic: &str,
+        outcome: PublishOutcome,
+    ) {
         self.tell(now, key, &Decision::Publish { topic, outcome });
     }
 
@@ -248,152 +251,6 @@ impl Shard {
             request,
         };
         self.start_waiting(key, wait);
-    }
-
-    /// From here on the connection's actions and messages are put aside, until [`Self::go_on`].
-    fn start_waiting(&mut self, key: Key, wait: Wait) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        let busy = conn.busy.get_or_insert_with(|| {
-            self.busy_conns += 1;
-            Box::default()
-        });
-        debug_assert!(busy.wait.is_none(), "one wait at a time");
-        busy.wait = Some(wait);
-        self.schedule(key);
-    }
-
-    /// An answer of the control plane. One that comes after the connection's end, or after its
-    /// question was given up, changes nothing.
-    pub fn handle_verdict(&mut self, now: Now, key: Key, ticket: u32, verdict: Verdict) {
-        let Some(busy) = self.busy_mut(key) else {
-            return;
-        };
-        match busy.wait.take() {
-            Some(Wait::Decision {
-                ticket: current,
-                request,
-                ..
-            }) if current == ticket => self.conclude(now, key, request, verdict),
-            other => busy.wait = other,
-        }
-    }
-
-    /// Gives up a decision that has taken too long: nobody could tell.
-    pub(super) fn expire_decision(&mut self, now: Now, key: Key) {
-        let due = self.busy_mut(key).and_then(|busy| match &busy.wait {
-            Some(Wait::Decision {
-                ticket,
-                deadline_ms,
-                ..
-            }) if *deadline_ms <= now.monotonic_ms => Some(*ticket),
-            _ => None,
-        });
-        if let Some(ticket) = due {
-            self.handle_verdict(now, key, ticket, Verdict::Fail);
-        }
-    }
-
-    fn conclude(&mut self, now: Now, key: Key, request: Request, verdict: Verdict) {
-        match request {
-            Request::Subscribe(topic) => self.finish_subscribe(now, key, &topic, verdict),
-            Request::Publish(publish, gate) => {
-                self.ask_publish(now, key, publish, gate, Some(verdict));
-            }
-        }
-        self.go_on(now, key);
-    }
-
-    /// The publication that waited for room is with every shard.
-    pub(super) fn handle_room(&mut self, now: Now, key: Key) {
-        let Some(busy) = self.busy_mut(key) else {
-            return;
-        };
-        match busy.wait.take() {
-            Some(Wait::Room { topic }) => {
-                self.tell_publish(now, key, &topic, PublishOutcome::Accepted);
-                self.go_on(now, key);
-            }
-            other => busy.wait = other,
-        }
-    }
-
-    /// Works off what waited: first the rest of the actions, then the parked messages, one by one,
-    /// until something has to wait again.
-    fn go_on(&mut self, now: Now, key: Key) {
-        while let Some(busy) = self.busy_mut(key) {
-            if busy.wait.is_some() {
-                return;
-            }
-            if !busy.rest.list.is_empty() {
-                let rest = std::mem::take(&mut busy.rest);
-                self.perform_all(now, key, rest);
-                continue;
-            }
-            // Out of the connection while its messages are borrowed from it; nothing can be parked
-            // meanwhile, as only received bytes are.
-            let mut parked = std::mem::take(&mut busy.parked);
-            let Some((kind, payload)) = parked.next() else {
-                self.stop_being_busy(now, key);
-                return;
-            };
-            self.handle_message(now, key, Message { kind, payload });
-            if let Some(busy) = self.busy_mut(key) {
-                parked.compact();
-                busy.parked = parked;
-            }
-        }
-    }
-
-    fn stop_being_busy(&mut self, now: Now, key: Key) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        let Some(busy) = conn.busy.take() else {
-            return;
-        };
-        self.busy_conns -= 1;
-        if std::mem::take(&mut conn.paused) {
-            // Time in which nobody read the peer does not count against it.
-            conn.seen_ms = now.monotonic_ms;
-            self.socket_ops.push_back((key, SocketOp::Resume));
-        }
-        if busy.peer_closed {
-            self.close_answering(now, key, busy.peer_close_code);
-        }
-    }
-
-    /// The peer has sent Close: at once, unless messages before it wait for room.
-    ///
-    /// A decision that is still out is cancelled: its outcome would concern nobody. A publication
-    /// that was accepted, and messages behind it, are not: they were sent before the Close.
-    pub(super) fn handle_peer_close(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
-        if let Some(busy) = self.busy_mut(key)
-            && matches!(busy.wait, Some(Wait::Room { .. }))
-        {
-            busy.peer_closed = true;
-            busy.peer_close_code = code;
-            return;
-        }
-        self.close_answering(now, key, code);
-    }
-
-    fn close_answering(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
-        if let Some(code) = code {
-            let disconnect = Disconnect {
-                code,
-                reason: Cow::Borrowed(""),
-            };
-            self.close_with(now, key, Cause::PeerClosed, Some(disconnect));
-        } else {
-            self.write_last(key, |out| write_frame(out, OpCode::Close, &[]));
-            self.close_with(now, key, Cause::PeerClosed, None);
-        }
-    }
-
-    fn busy_mut(&mut self, key: Key) -> Option<&mut Busy> {
-        self.conns.get_mut(key)?.busy.as_deref_mut()
     }
 }
 

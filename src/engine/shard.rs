@@ -10,7 +10,7 @@
 //!   [`Shard::poll_asked`], [`Shard::take_posted`].
 //!
 //! The rest of `impl Shard` lies beside the nouns it is about: `handshake`, `perform` (what a dialect
-//! wants done), `fan_out`, `flush`, `heartbeat`, `drain`.
+//! wants done), `waiting`, `fan_out`, `flush`, `heartbeat`, `closing`, `drain`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::busy::Busy;
 use super::conn::{Conn, NEVER_MS, Phase};
 use super::decider::Asked;
 use super::dialect::{Actions, ConnView, Dialect, Message};
-use super::disconnect::{Cause, Disconnect};
+use super::disconnect::Cause;
 use super::drain::Drain;
 use super::endpoint::Endpoint;
 use super::fan_out::Stalled;
@@ -29,17 +29,17 @@ use super::interest::{Interest, ShardMask};
 use super::mailbox::Mesh;
 use super::publication::AppId;
 use super::stats::Stats;
-use super::topic_table::{EncodingId, Subscriptions, TopicTable, set_index};
+use super::topic_table::{Subscriptions, TopicTable};
 use super::turn_log::{FrameKind, TurnLog};
 use crate::base::ids::{ConnAddress, ConnId, IdKey, ShardId, Ulid, UlidGenerator};
 use crate::base::io::{Flow, SocketOp};
-use crate::base::limits::{HandshakeLimits, LINGER, PARKED_BYTES_MAX};
+use crate::base::limits::HandshakeLimits;
 use crate::base::random::Random;
 use crate::base::slab::{Key, Slab};
-use crate::base::time::{Now, millis};
+use crate::base::time::Now;
 use crate::base::wheel::Wheel;
 use crate::codec::ws::{Decoded, Decoder, Event};
-use crate::codec::ws::{OpCode, write_close, write_frame};
+use crate::codec::ws::{OpCode, write_frame};
 
 /// What a shard is built from.
 #[derive(Debug)]
@@ -212,48 +212,11 @@ impl Shard {
         self.flow(key)
     }
 
-    /// The peer has sent its last byte, or (`broken`) the socket has failed.
-    ///
-    /// What was accepted from a peer that only finished sending is still answered.
-    pub fn handle_end(&mut self, now: Now, key: Key, broken: bool) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        match &mut conn.phase {
-            Phase::Handshaking(_) | Phase::Open => {
-                let cause = if matches!(conn.phase, Phase::Open) {
-                    Cause::PeerGone
-                } else {
-                    Cause::HandshakeRefused
-                };
-                self.leave(key, cause);
-                self.start_closing(now, key, true);
-            }
-            Phase::Closing { peer_finished, .. } => *peer_finished = true,
-            Phase::Ended => {}
-        }
-        if broken || self.is_sent(key) {
-            self.end(key, SocketOp::Close);
-        }
-    }
-
     /// The socket takes bytes again.
     pub fn handle_writable(&mut self, key: Key) {
         if let Some(conn) = self.conns.get_mut(key) {
             conn.watched = false;
             self.writable.push_back(key);
-        }
-    }
-
-    /// The socket is closed: the connection's slot is free.
-    pub fn handle_released(&mut self, key: Key) {
-        let alive = |phase: &Phase| matches!(phase, Phase::Handshaking(_) | Phase::Open);
-        if self.conns.get(key).is_some_and(|conn| alive(&conn.phase)) {
-            self.leave(key, Cause::PeerGone);
-        }
-        self.log.discard(key.slot);
-        if self.conns.remove(key).is_some() {
-            self.admission.leave();
         }
     }
 
@@ -313,122 +276,6 @@ impl Shard {
         }
     }
 
-    /// Closes for a cause, telling the peer what its dialect says about it.
-    pub(super) fn close(&mut self, now: Now, key: Key, cause: Cause) {
-        let Some(endpoint) = self.endpoint_of(key) else {
-            return;
-        };
-        let disconnect = endpoint.dialect.disconnect(cause);
-        self.close_with(now, key, cause, disconnect);
-    }
-
-    /// Closes for a cause with a Close frame, or without.
-    pub(super) fn close_with(
-        &mut self,
-        now: Now,
-        key: Key,
-        cause: Cause,
-        disconnect: Option<Disconnect>,
-    ) {
-        if !self.is_open(key) {
-            return;
-        }
-        self.leave(key, cause);
-        if let Some(Disconnect { code, reason }) = disconnect {
-            self.write_last(key, |out| write_close(out, code, &reason));
-        }
-        self.start_closing(now, key, false);
-    }
-
-    /// Queues the frame after which nothing follows.
-    pub(super) fn write_last(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
-        let entry = self.log.write(FrameKind::Last, write);
-        self.log.append(key.slot, entry);
-    }
-
-    /// Takes a connection out of everything: topics, waiting, counters. Its frames stay.
-    pub(super) fn leave(&mut self, key: Key, cause: Cause) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        let encoding: EncodingId = conn.endpoint;
-        let was_open = conn.is_open();
-        if conn.busy.take().is_some() {
-            self.busy_conns -= 1;
-        }
-        conn.timer_ms = NEVER_MS;
-        for subscription in std::mem::take(&mut conn.subscriptions) {
-            let conns = &mut self.conns;
-            let gone = self.topics.take_out(subscription, encoding, |moved| {
-                if let Some(conn) = conns.at_mut(moved.slot) {
-                    set_index(&mut conn.subscriptions, moved);
-                }
-            });
-            if let Some((app, topic)) = gone {
-                self.lose_interest(app, &topic);
-            }
-        }
-        self.stats.count_close(cause);
-        if was_open {
-            self.consult(key, |dialect, view, _: &mut Actions<'_>| {
-                dialect.on_close(view, cause);
-            });
-        }
-    }
-
-    /// From here on only what is queued goes out, for a limited time.
-    pub(super) fn start_closing(&mut self, now: Now, key: Key, peer_finished: bool) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        conn.phase = Phase::Closing {
-            finished: false,
-            peer_finished,
-        };
-        conn.decoder = Decoder::default();
-        conn.deadline_ms = now.monotonic_ms + millis(LINGER);
-        if std::mem::take(&mut conn.paused) {
-            self.socket_ops.push_back((key, SocketOp::Resume));
-        }
-        self.schedule(key);
-        if self.is_sent(key) {
-            self.finish(key);
-        }
-    }
-
-    /// Everything has gone out.
-    pub(super) fn finish(&mut self, key: Key) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        if let Phase::Closing {
-            finished,
-            peer_finished,
-        } = &mut conn.phase
-        {
-            if *peer_finished {
-                self.end(key, SocketOp::Close);
-            } else if !std::mem::replace(finished, true) {
-                self.socket_ops.push_back((key, SocketOp::ShutdownWrite));
-            }
-        }
-    }
-
-    /// Over, now.
-    pub(super) fn end(&mut self, key: Key, how: SocketOp) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        if matches!(conn.phase, Phase::Ended) {
-            return;
-        }
-        debug_assert!(conn.subscriptions.is_empty(), "leave() comes first");
-        conn.phase = Phase::Ended;
-        conn.outbox = None;
-        self.log.discard(key.slot);
-        self.socket_ops.push_back((key, how));
-    }
-
     /// Queues one frame for one connection alone.
     pub(super) fn reply(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
         if self.conns.get(key).is_some() {
@@ -482,15 +329,6 @@ impl Shard {
             }
             _ => Flow::Read,
         }
-    }
-
-    /// Whether nothing of the connection waits to be sent.
-    pub(super) fn is_sent(&self, key: Key) -> bool {
-        !self.log.has_pending(key.slot)
-            && self
-                .conns
-                .get(key)
-                .is_none_or(|conn| conn.outbox.as_ref().is_none_or(|outbox| outbox.is_empty()))
     }
 
     pub(super) fn is_open(&self, key: Key) -> bool {
@@ -579,13 +417,5 @@ impl Shard {
             .get(key)
             .and_then(|conn| conn.outbox.as_ref())
             .map_or(0, |outbox| outbox.bytes())
-    }
-}
-
-impl Busy {
-    /// Whether more must not be read from the connection for now.
-    fn must_pause(&self) -> bool {
-        let waits_for_room = matches!(self.wait, Some(super::busy::Wait::Room { .. }));
-        waits_for_room || self.parked.len() >= PARKED_BYTES_MAX
     }
 }

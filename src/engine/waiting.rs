@@ -1,0 +1,161 @@
+//! A connection that has to wait: for a decision, or for room; and how it goes on.
+
+use std::borrow::Cow;
+
+use super::busy::{Busy, Request, Wait};
+use super::decider::Verdict;
+use super::dialect::{Message, PublishOutcome};
+use super::disconnect::{Cause, Disconnect};
+use super::shard::Shard;
+use crate::base::io::SocketOp;
+use crate::base::slab::Key;
+use crate::base::time::Now;
+use crate::codec::ws::{CloseCode, OpCode, write_frame};
+
+impl Shard {
+    /// From here on the connection's actions and messages are put aside, until [`Self::go_on`].
+    pub(super) fn start_waiting(&mut self, key: Key, wait: Wait) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let busy = conn.busy.get_or_insert_with(|| {
+            self.busy_conns += 1;
+            Box::default()
+        });
+        debug_assert!(busy.wait.is_none(), "one wait at a time");
+        busy.wait = Some(wait);
+        self.schedule(key);
+    }
+
+    /// An answer of the control plane. One that comes after the connection's end, or after its
+    /// question was given up, changes nothing.
+    pub fn handle_verdict(&mut self, now: Now, key: Key, ticket: u32, verdict: Verdict) {
+        let Some(busy) = self.busy_mut(key) else {
+            return;
+        };
+        match busy.wait.take() {
+            Some(Wait::Decision {
+                ticket: current,
+                request,
+                ..
+            }) if current == ticket => self.conclude(now, key, request, verdict),
+            other => busy.wait = other,
+        }
+    }
+
+    /// Gives up a decision that has taken too long: nobody could tell.
+    pub(super) fn expire_decision(&mut self, now: Now, key: Key) {
+        let due = self.busy_mut(key).and_then(|busy| match &busy.wait {
+            Some(Wait::Decision {
+                ticket,
+                deadline_ms,
+                ..
+            }) if *deadline_ms <= now.monotonic_ms => Some(*ticket),
+            _ => None,
+        });
+        if let Some(ticket) = due {
+            self.handle_verdict(now, key, ticket, Verdict::Fail);
+        }
+    }
+
+    fn conclude(&mut self, now: Now, key: Key, request: Request, verdict: Verdict) {
+        match request {
+            Request::Subscribe(topic) => self.finish_subscribe(now, key, &topic, verdict),
+            Request::Publish(publish, gate) => {
+                self.ask_publish(now, key, publish, gate, Some(verdict));
+            }
+        }
+        self.go_on(now, key);
+    }
+
+    /// The publication that waited for room is with every shard.
+    pub(super) fn handle_room(&mut self, now: Now, key: Key) {
+        let Some(busy) = self.busy_mut(key) else {
+            return;
+        };
+        match busy.wait.take() {
+            Some(Wait::Room { topic }) => {
+                self.tell_publish(now, key, &topic, PublishOutcome::Accepted);
+                self.go_on(now, key);
+            }
+            other => busy.wait = other,
+        }
+    }
+
+    /// Works off what waited: first the rest of the actions, then the parked messages, one by one,
+    /// until something has to wait again.
+    fn go_on(&mut self, now: Now, key: Key) {
+        while let Some(busy) = self.busy_mut(key) {
+            if busy.wait.is_some() {
+                return;
+            }
+            if !busy.rest.list.is_empty() {
+                let rest = std::mem::take(&mut busy.rest);
+                self.perform_all(now, key, rest);
+                continue;
+            }
+            // Out of the connection while its messages are borrowed from it; nothing can be parked
+            // meanwhile, as only received bytes are.
+            let mut parked = std::mem::take(&mut busy.parked);
+            let Some((kind, payload)) = parked.next() else {
+                self.stop_being_busy(now, key);
+                return;
+            };
+            self.handle_message(now, key, Message { kind, payload });
+            if let Some(busy) = self.busy_mut(key) {
+                parked.compact();
+                busy.parked = parked;
+            }
+        }
+    }
+
+    fn stop_being_busy(&mut self, now: Now, key: Key) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let Some(busy) = conn.busy.take() else {
+            return;
+        };
+        self.busy_conns -= 1;
+        if std::mem::take(&mut conn.paused) {
+            // Time in which nobody read the peer does not count against it.
+            conn.seen_ms = now.monotonic_ms;
+            self.socket_ops.push_back((key, SocketOp::Resume));
+        }
+        if busy.peer_closed {
+            self.close_answering(now, key, busy.peer_close_code);
+        }
+    }
+
+    /// The peer has sent Close: at once, unless messages before it wait for room.
+    ///
+    /// A decision that is still out is cancelled: its outcome would concern nobody. A publication
+    /// that was accepted, and messages behind it, are not: they were sent before the Close.
+    pub(super) fn handle_peer_close(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
+        if let Some(busy) = self.busy_mut(key)
+            && matches!(busy.wait, Some(Wait::Room { .. }))
+        {
+            busy.peer_closed = true;
+            busy.peer_close_code = code;
+            return;
+        }
+        self.close_answering(now, key, code);
+    }
+
+    fn close_answering(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
+        if let Some(code) = code {
+            let disconnect = Disconnect {
+                code,
+                reason: Cow::Borrowed(""),
+            };
+            self.close_with(now, key, Cause::PeerClosed, Some(disconnect));
+        } else {
+            self.write_last(key, |out| write_frame(out, OpCode::Close, &[]));
+            self.close_with(now, key, Cause::PeerClosed, None);
+        }
+    }
+
+    pub(super) fn busy_mut(&mut self, key: Key) -> Option<&mut Busy> {
+        self.conns.get_mut(key)?.busy.as_deref_mut()
+    }
+}
