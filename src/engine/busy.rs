@@ -16,10 +16,17 @@ pub(super) struct Busy {
     pub(super) rest: Actions<'static>,
     /// The messages behind that one.
     pub(super) parked: Parked,
-    /// The peer has sent Close, and what it sent before is still to be done.
-    pub(super) peer_closed: bool,
-    /// With this code.
-    pub(super) peer_close_code: Option<CloseCode>,
+    /// How the peer has ended it; what it sent before is still to be done.
+    pub(super) peer_end: Option<PeerEnd>,
+}
+
+/// How a peer says that it will send nothing more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PeerEnd {
+    /// A Close frame, with or without a code.
+    Close(Option<CloseCode>),
+    /// The end of its stream.
+    Eof,
 }
 
 impl Busy {

@@ -6,6 +6,7 @@
 //!                     |-- time over --> reset
 //! ```
 
+use super::busy::PeerEnd;
 use super::conn::{NEVER_MS, Phase};
 use super::dialect::Actions;
 use super::disconnect::{Cause, Disconnect};
@@ -27,19 +28,16 @@ impl Shard {
             return;
         };
         match &mut conn.phase {
-            Phase::Handshaking(_) | Phase::Open => {
-                let cause = if matches!(conn.phase, Phase::Open) {
-                    Cause::PeerGone
-                } else {
-                    Cause::HandshakeRefused
-                };
-                self.leave(key, cause);
+            Phase::Open if !broken => self.handle_peer_end(now, key, PeerEnd::Eof),
+            Phase::Open => self.leave(key, Cause::PeerGone),
+            Phase::Handshaking(_) => {
+                self.leave(key, Cause::HandshakeRefused);
                 self.start_closing(now, key, true);
             }
             Phase::Closing { peer_finished, .. } => *peer_finished = true,
             Phase::Ended => {}
         }
-        if broken || self.is_sent(key) {
+        if broken || (self.is_sent(key) && !self.is_open(key)) {
             self.end(key, SocketOp::Close);
         }
     }

@@ -234,6 +234,15 @@ impl Publish<'_> {
 }
 
 impl Action<'_> {
+    /// Whether it must not overtake what the connection waits for. Replies do not count as such:
+    /// in what a timer asks for they are about the waiting itself.
+    pub(super) fn needs_turn(&self) -> bool {
+        match self {
+            Self::Subscribe(_) | Self::Unsubscribe(_) | Self::Publish(_) => true,
+            Self::Reply(_) | Self::SetTimer { .. } | Self::Close(_) => false,
+        }
+    }
+
     pub(super) fn into_owned(self) -> Action<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         match self {

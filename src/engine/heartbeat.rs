@@ -86,14 +86,19 @@ impl Shard {
         }
     }
 
-    /// A closing connection has had its time; while draining it has as long as the drain, if it
-    /// still has something to receive, since what was accepted must reach a peer that reads.
+    /// A closing connection has had its time. Not so while draining, since what was accepted must
+    /// reach a peer that reads: it then has as long as the drain, and what the kernel has taken is
+    /// left to the kernel, which goes on sending after the process is gone.
     fn handle_lingered(&mut self, now: Now, key: Key) {
-        let drained_by_ms = self.drained_by_ms().unwrap_or(0);
-        if self.is_sent(key) || drained_by_ms <= now.monotonic_ms {
-            self.end(key, SocketOp::Reset);
-        } else if let Some(conn) = self.conns.get_mut(key) {
-            conn.deadline_ms = drained_by_ms;
+        match self.drained_by_ms() {
+            None => self.end(key, SocketOp::Reset),
+            Some(_) if self.is_sent(key) => self.end(key, SocketOp::Close),
+            Some(by_ms) if by_ms <= now.monotonic_ms => self.end(key, SocketOp::Reset),
+            Some(by_ms) => {
+                if let Some(conn) = self.conns.get_mut(key) {
+                    conn.deadline_ms = by_ms;
+                }
+            }
         }
     }
 

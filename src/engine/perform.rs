@@ -26,7 +26,14 @@ impl Shard {
     }
 
     /// Performs actions until one has to wait; the rest waits behind it.
+    ///
+    /// What a timer asks for while the connection waits already is done at once, since a time-out
+    /// must not wait for what it limits; only what needs its turn (topics, publications) waits.
     pub(super) fn perform_all(&mut self, now: Now, key: Key, mut actions: Actions<'_>) {
+        if self.is_waiting(key) {
+            self.perform_meanwhile(now, key, actions);
+            return;
+        }
         let mut list = std::mem::take(&mut actions.list).into_iter();
         while let Some(action) = list.next() {
             if !self.is_open(key) {
@@ -42,6 +49,17 @@ impl Shard {
                     ignored: false,
                 });
                 return;
+            }
+        }
+        self.give_back(actions.frames);
+    }
+
+    fn perform_meanwhile(&mut self, now: Now, key: Key, actions: Actions<'_>) {
+        for action in actions.list {
+            if !action.needs_turn() {
+                self.perform(now, key, action, &actions.frames);
+            } else if let Some(busy) = self.busy_mut(key) {
+                busy.rest.list.push(action.into_owned());
             }
         }
         self.give_back(actions.frames);

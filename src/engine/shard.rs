@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::admission::{Admission, Admit};
-use super::busy::Busy;
+use super::busy::{Busy, PeerEnd};
 use super::conn::{Conn, NEVER_MS, Phase};
 use super::decider::Asked;
 use super::dialect::{Actions, ConnView, Dialect, Message};
@@ -261,7 +261,7 @@ impl Shard {
                 };
                 match &mut conn.busy {
                     // After Close nothing of a peer counts.
-                    Some(busy) if busy.peer_closed => {}
+                    Some(busy) if busy.peer_end.is_some() => {}
                     Some(busy) => busy.parked.push(kind, payload),
                     None => self.handle_message(now, key, Message { kind, payload }),
                 }
@@ -271,7 +271,7 @@ impl Shard {
             Event::Close(frame) => {
                 // The code goes back as it came; a Close without one is answered without one.
                 let code = frame.map(|frame| frame.code);
-                self.handle_peer_close(now, key, code);
+                self.handle_peer_end(now, key, PeerEnd::Close(code));
             }
         }
     }

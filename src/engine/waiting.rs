@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::busy::{Busy, Request, Wait};
+use super::busy::{Busy, PeerEnd, Request, Wait};
 use super::decider::Verdict;
 use super::dialect::{Message, PublishOutcome};
 use super::disconnect::{Cause, Disconnect};
@@ -10,7 +10,7 @@ use super::shard::Shard;
 use crate::base::io::SocketOp;
 use crate::base::slab::Key;
 use crate::base::time::Now;
-use crate::codec::ws::{CloseCode, OpCode, write_frame};
+use crate::codec::ws::{OpCode, write_frame};
 
 impl Shard {
     /// From here on the connection's actions and messages are put aside, until [`Self::go_on`].
@@ -122,37 +122,44 @@ impl Shard {
             conn.seen_ms = now.monotonic_ms;
             self.socket_ops.push_back((key, SocketOp::Resume));
         }
-        if busy.peer_closed {
-            self.close_answering(now, key, busy.peer_close_code);
+        if let Some(end) = busy.peer_end {
+            self.handle_peer_end(now, key, end);
         }
     }
 
-    /// The peer has sent Close: at once, unless messages before it wait for room.
+    /// The peer will send nothing more: the end, unless messages before it wait for room.
     ///
     /// A decision that is still out is cancelled: its outcome would concern nobody. A publication
-    /// that was accepted, and messages behind it, are not: they were sent before the Close.
-    pub(super) fn handle_peer_close(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
+    /// that was accepted, and messages behind it, are not: they were sent before the end.
+    pub(super) fn handle_peer_end(&mut self, now: Now, key: Key, end: PeerEnd) {
         if let Some(busy) = self.busy_mut(key)
             && matches!(busy.wait, Some(Wait::Room { .. }))
         {
-            busy.peer_closed = true;
-            busy.peer_close_code = code;
+            busy.peer_end.get_or_insert(end);
             return;
         }
-        self.close_answering(now, key, code);
+        match end {
+            PeerEnd::Close(Some(code)) => {
+                let disconnect = Disconnect {
+                    code,
+                    reason: Cow::Borrowed(""),
+                };
+                self.close_with(now, key, Cause::PeerClosed, Some(disconnect));
+            }
+            PeerEnd::Close(None) => {
+                self.write_last(key, |out| write_frame(out, OpCode::Close, &[]));
+                self.close_with(now, key, Cause::PeerClosed, None);
+            }
+            PeerEnd::Eof => {
+                self.leave(key, Cause::PeerGone);
+                self.start_closing(now, key, true);
+            }
+        }
     }
 
-    fn close_answering(&mut self, now: Now, key: Key, code: Option<CloseCode>) {
-        if let Some(code) = code {
-            let disconnect = Disconnect {
-                code,
-                reason: Cow::Borrowed(""),
-            };
-            self.close_with(now, key, Cause::PeerClosed, Some(disconnect));
-        } else {
-            self.write_last(key, |out| write_frame(out, OpCode::Close, &[]));
-            self.close_with(now, key, Cause::PeerClosed, None);
-        }
+    pub(super) fn is_waiting(&self, key: Key) -> bool {
+        let busy = self.conns.get(key).and_then(|conn| conn.busy.as_ref());
+        busy.is_some_and(|busy| busy.wait.is_some())
     }
 
     pub(super) fn busy_mut(&mut self, key: Key) -> Option<&mut Busy> {

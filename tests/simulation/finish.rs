@@ -12,33 +12,42 @@ use crate::world::World;
 /// Rounds without an end that are taken for a standstill that goes in circles.
 const ROUNDS_MAX: usize = 20_000;
 
+/// Time between two reads of a leisurely peer: more than the two seconds of a closing connection.
+const LEISURE_MS: u64 = 2_100;
+
 /// The clock's step while everything comes to rest.
 const REST_MS: u64 = 250;
 
 impl World {
-    /// Lets everything happen that can, without time passing.
+    /// One round of everything that can happen without time passing; whether anything did. Everybody
+    /// reads once: what fits into a window.
+    fn go_round(&mut self) -> Result<bool, Broken> {
+        self.trace.step += 1;
+        self.restore_interest(self.trace.step);
+        let mut has_moved = false;
+        for index in self.present.clone() {
+            has_moved |= self.arrive(index, usize::MAX)?;
+            has_moved |= self.clients[index].reads && self.read(index, usize::MAX)?;
+            has_moved |= self.report_writable(index);
+        }
+        for shard in 0..self.nodes.len() {
+            has_moved |= self.take_letters(shard, usize::MAX)? > 0;
+            has_moved |= self.retry_stalled(shard)?;
+            let sends = self.nodes[shard].shard.stats().sends;
+            self.flush(shard, usize::MAX)?;
+            has_moved |= self.nodes[shard].shard.stats().sends > sends;
+        }
+        for index in self.present.clone() {
+            has_moved |= self.release(index);
+            self.forget(index);
+        }
+        Ok(has_moved)
+    }
+
+    /// Goes round until nothing moves any more.
     fn pump(&mut self) -> Checked {
         for _ in 0..ROUNDS_MAX {
-            self.trace.step += 1;
-            self.restore_interest();
-            let mut has_moved = false;
-            for index in self.present.clone() {
-                has_moved |= self.arrive(index, usize::MAX)?;
-                has_moved |= self.clients[index].reads && self.read(index, usize::MAX)?;
-                has_moved |= self.report_writable(index);
-            }
-            for shard in 0..self.nodes.len() {
-                has_moved |= self.take_letters(shard, usize::MAX)? > 0;
-                has_moved |= self.retry_stalled(shard)?;
-                let sends = self.nodes[shard].shard.stats().sends;
-                self.flush(shard, usize::MAX)?;
-                has_moved |= self.nodes[shard].shard.stats().sends > sends;
-            }
-            for index in self.present.clone() {
-                has_moved |= self.release(index);
-                self.forget(index);
-            }
-            if !has_moved {
+            if !self.go_round()? {
                 return Ok(());
             }
         }
@@ -46,7 +55,12 @@ impl World {
     }
 
     /// Lets time pass until `is_done`, at most until `by_ms`.
-    fn rest_until(&mut self, by_ms: u64, is_done: impl Fn(&Self) -> bool) -> Result<bool, Broken> {
+    fn rest_until(
+        &mut self,
+        by_ms: u64,
+        step_ms: u64,
+        is_done: impl Fn(&Self) -> bool,
+    ) -> Result<bool, Broken> {
         loop {
             self.pump()?;
             if is_done(self) {
@@ -55,7 +69,7 @@ impl World {
             if self.now.monotonic_ms >= by_ms {
                 return Ok(false);
             }
-            self.elapse(REST_MS)?;
+            self.elapse(step_ms)?;
         }
     }
 
@@ -67,11 +81,10 @@ impl World {
         // Also for those who just have been found too slow to be gone.
         self.asked_ms = self.now.monotonic_ms;
         let decided = |world: &Self| world.now.monotonic_ms > world.asked_ms + DECIDED_MS;
-        if !self.rest_until(by_ms, decided)? {
+        if !self.rest_until(by_ms, REST_MS, decided)? {
             return broken("rest", "decisions have no end");
         }
-        self.trace.step += 1_000;
-        self.restore_interest();
+        self.restore_interest(u64::MAX);
         for (shard, node) in self.nodes.iter().enumerate() {
             if node.shard.has_stalled() {
                 return broken("rest", format!("shard {shard} waits for room for ever"));
@@ -190,7 +203,7 @@ impl World {
             }
         }
         let by_ms = self.now.monotonic_ms + 60_000;
-        if self.rest_until(by_ms, |world| world.present.is_empty())? {
+        if self.rest_until(by_ms, REST_MS, |world| world.present.is_empty())? {
             return Ok(());
         }
         broken("rest", format!("clients {:?} never go", self.present))
@@ -211,17 +224,18 @@ impl World {
                     was_read[index] = wire.key.is_some() && wire.to_server.is_empty();
                 }
             }
-            let phase = DrainPhase::Quiesce;
-            self.nodes[shard].shard.handle_drain(self.now, phase);
-            self.end_turn(shard)?;
+            self.begin(shard, DrainPhase::Quiesce)?;
         }
         self.come();
         self.enter(DrainPhase::Quiesce, 3_600_000)?;
-        self.trace.step += 1_000;
-        self.restore_interest();
+        self.restore_interest(u64::MAX);
         self.enter(DrainPhase::Settle, 10_000)?;
-        let by_ms = self.now.monotonic_ms + 10_000;
-        self.enter(DrainPhase::Close { by_ms }, 15_000)?;
+        self.close_all()?;
+        for (shard, node) in self.nodes.iter().enumerate() {
+            if node.quiet_publications != Some(node.shard.stats().publications) {
+                return broken("C7", format!("shard {shard} published after it was quiet"));
+            }
+        }
 
         let stayed = |world: &Self, index: usize| {
             let close = world.clients[index].close.as_ref();
@@ -240,12 +254,44 @@ impl World {
         self.check_complete(|world, index| stayed(world, index) && was_read(index))
     }
 
-    /// All shards enter a phase, some steps apart, and report its end.
-    fn enter(&mut self, phase: DrainPhase, within_ms: u64) -> Checked {
-        if phase != DrainPhase::Quiesce {
+    /// The last phase: every connection is closed. In half of the runs peers take their time, more
+    /// between two reads than a closing connection usually has.
+    fn close_all(&mut self) -> Checked {
+        for index in self.present.clone() {
+            let node = &self.nodes[self.clients[index].shard];
+            let id = self.checker.id(index);
+            self.wires[index].was_open_for_drain =
+                id.is_some_and(|id| node.shard.find(id).is_some());
+        }
+        let is_leisurely = self.random.below(2) == 0;
+        let within_ms = if is_leisurely { 600_000 } else { 10_000 };
+        let by_ms = self.now.monotonic_ms + within_ms;
+        self.drained_by_ms = by_ms;
+        let phase = DrainPhase::Close { by_ms };
+        if is_leisurely {
             for shard in 0..self.nodes.len() {
-                self.nodes[shard].shard.handle_drain(self.now, phase);
-                self.end_turn(shard)?;
+                self.begin(shard, phase)?;
+            }
+            while self.now.monotonic_ms < by_ms && self.go_round()? {
+                self.elapse(LEISURE_MS)?;
+            }
+        }
+        self.enter(phase, within_ms + 5_000)
+    }
+
+    fn begin(&mut self, shard: usize, phase: DrainPhase) -> Checked {
+        let node = &mut self.nodes[shard];
+        node.phase = Some(phase);
+        node.shard.handle_drain(self.now, phase);
+        self.end_turn(shard)
+    }
+
+    /// All shards enter a phase, some steps apart unless they have, and report its end.
+    fn enter(&mut self, phase: DrainPhase, within_ms: u64) -> Checked {
+        let is_begun = self.nodes.iter().all(|node| node.phase == Some(phase));
+        if !is_begun {
+            for shard in 0..self.nodes.len() {
+                self.begin(shard, phase)?;
                 for _ in 0..self.random.below(10) {
                     self.step()?;
                 }
@@ -256,7 +302,12 @@ impl World {
             let mut nodes = world.nodes.iter();
             nodes.all(|node| node.drained == Some(phase))
         };
-        if self.rest_until(by_ms, is_done)? {
+        // Decisions are still to come in the first phase alone.
+        let step_ms = match phase {
+            DrainPhase::Close { .. } => within_ms / 40,
+            DrainPhase::Quiesce | DrainPhase::Settle => REST_MS,
+        };
+        if self.rest_until(by_ms, step_ms, is_done)? {
             return Ok(());
         }
         broken("C7", format!("{phase:?} has no end"))
@@ -265,9 +316,8 @@ impl World {
     /// Nothing of anybody is left.
     pub(crate) fn leave_nothing(&mut self) -> Checked {
         let by_ms = self.now.monotonic_ms + 60_000;
-        self.rest_until(by_ms, |world| world.present.is_empty())?;
-        self.trace.step += 1_000;
-        self.restore_interest();
+        self.rest_until(by_ms, REST_MS, |world| world.present.is_empty())?;
+        self.restore_interest(u64::MAX);
         for (shard, node) in self.nodes.iter().enumerate() {
             let topics = node.shard.topics();
             let left = [

@@ -18,7 +18,7 @@ impl World {
     /// One thing happens.
     pub(crate) fn step(&mut self) -> Checked {
         self.trace.step += 1;
-        self.restore_interest();
+        self.restore_interest(self.trace.step);
         let node = self.random.below(self.plan.shards) as usize;
         match self.plan.next(&mut self.random) {
             Happening::ClientActs => self.for_some(Self::act),
@@ -64,7 +64,8 @@ impl World {
         Ok(())
     }
 
-    pub(crate) fn restore_interest(&mut self) {
+    /// Gives back the interest that a fault has hidden up to this step.
+    pub(crate) fn restore_interest(&mut self, step: u64) {
         let nodes = &self.nodes;
         let is_wanted = |shard: ShardId, topic: &str| {
             let topics = nodes[shard.index()].shard.topics();
@@ -73,8 +74,7 @@ impl World {
                 .next()
                 .is_some()
         };
-        self.planted
-            .restore(&self.interest, self.trace.step, is_wanted);
+        self.planted.restore(&self.interest, step, is_wanted);
     }
 
     /// A client does something.

@@ -81,6 +81,8 @@ impl World {
         if let Some(phase) = node.shard.poll_drained(is_empty) {
             self.trace.event("drained", &[shard as u64]);
             node.drained = Some(phase);
+            let publications = node.shard.stats().publications;
+            node.quiet_publications.get_or_insert(publications);
         }
         // Who has got letters looks into its mailbox sooner or later without being told here.
         node.shard.take_posted();
@@ -114,6 +116,14 @@ impl World {
             SocketOp::WatchWritable => wire.watched = true,
             SocketOp::ShutdownWrite => wire.server_finished = true,
             SocketOp::Close => wire.closed = true,
+            // Watched: something is still to be sent.
+            SocketOp::Reset
+                if wire.was_open_for_drain
+                    && wire.watched
+                    && self.now.monotonic_ms < self.drained_by_ms =>
+            {
+                return broken("C7", format!("client {index} is cut off with time left"));
+            }
             SocketOp::Reset => {
                 wire.closed = true;
                 wire.to_client.clear();

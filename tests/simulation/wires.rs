@@ -38,6 +38,8 @@ pub(crate) struct Wire {
     pub(crate) stopped: bool,
     /// The shard wants to know when there is room.
     pub(crate) watched: bool,
+    /// It was open when the drain began to close.
+    pub(crate) was_open_for_drain: bool,
     /// Some send was short or blocked.
     pub(crate) squeezed: bool,
     /// It has been silent for the idle limit, and closed for that.
@@ -63,6 +65,7 @@ impl Wire {
             paused: false,
             stopped: false,
             watched: false,
+            was_open_for_drain: false,
             squeezed: false,
             idled: false,
             heard_ms: now_ms,

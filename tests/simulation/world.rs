@@ -40,8 +40,11 @@ pub(crate) struct Node {
     pub(crate) conns: BTreeMap<Key, usize>,
     /// Another shard has emptied its mailbox: what is stalled may be tried again.
     pub(crate) is_woken: bool,
-    /// The last phase of the drain that it has reported.
+    /// The phase of the drain that it is in, and the last of which it has reported the end.
+    pub(crate) phase: Option<DrainPhase>,
     pub(crate) drained: Option<DrainPhase>,
+    /// Its publications when it reported that no more would come.
+    pub(crate) quiet_publications: Option<u64>,
 }
 
 /// An answer to a question, on its way.
@@ -71,6 +74,8 @@ pub(crate) struct World {
     /// When a question was asked last.
     pub(crate) asked_ms: u64,
     pub(crate) is_draining: bool,
+    /// Until when a connection that the drain closes may take to receive what it is owed.
+    pub(crate) drained_by_ms: u64,
     /// Nobody comes or does anything new.
     pub(crate) is_ending: bool,
     pub(crate) planted: Planted,
@@ -123,6 +128,7 @@ impl World {
             answers: Vec::new(),
             asked_ms: now.monotonic_ms,
             is_draining: false,
+            drained_by_ms: 0,
             is_ending: false,
             planted: Planted::new(fault),
             trace: Trace::new(loud),
@@ -162,7 +168,9 @@ impl World {
                 inbox,
                 conns: BTreeMap::new(),
                 is_woken: false,
+                phase: None,
                 drained: None,
+                quiet_publications: None,
             })
             .collect()
     }

@@ -96,6 +96,22 @@ fn accepted_publication_outlives_its_publisher() {
 }
 
 #[test]
+fn what_was_sent_before_the_end_of_the_stream_goes_out() {
+    let (mut here, publisher, mut there, subscriber) = two_shards();
+    for number in 0..4 {
+        here.say(publisher, &format!("pub t e {number}"));
+    }
+    here.shard.handle_end(here.now, publisher, false);
+    take_letters(&mut there);
+    here.shard.retry_stalled(here.now);
+    take_letters(&mut there);
+    let all = ["t e 0", "t e 1", "t e 2", "t e 3"].map(text);
+    assert_eq!(there.hears(subscriber), all);
+    assert_eq!(here.hears(publisher).len(), 4);
+    assert_eq!(here.ops().last(), Some(&(publisher, SocketOp::Close)));
+}
+
+#[test]
 fn what_was_sent_before_a_close_goes_out_before_it() {
     let (mut here, publisher, mut there, subscriber) = two_shards();
     for number in 0..4 {

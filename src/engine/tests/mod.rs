@@ -94,6 +94,7 @@ impl Dialect for Words {
     }
 
     fn on_timer(&self, _conn: &mut ConnView<'_>, actions: &mut Actions<'_>) {
+        actions.subscribe(Cow::Borrowed("ticks"));
         say(actions, "tick");
     }
 

@@ -56,6 +56,21 @@ fn connection_that_closes_during_a_decision_leaves_no_phantom() {
 }
 
 #[test]
+fn timer_acts_while_a_decision_is_out_and_its_subscribes_wait() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "timer 500");
+    bench.say(client, "sub ask");
+    bench.tick(600);
+    assert_eq!(bench.hears(client), [text("tick")]);
+    answer(&mut bench, Verdict::Allow);
+    assert_eq!(
+        bench.hears(client),
+        ["Subscribed ask", "Subscribed ticks"].map(text)
+    );
+}
+
+#[test]
 fn answer_to_a_question_given_up_changes_nothing() {
     let mut bench = one(LIMITS);
     let client = bench.connect();
