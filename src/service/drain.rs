@@ -12,6 +12,10 @@ use crate::engine::drain::DrainPhase;
 use crate::engine::mailbox::Command;
 use crate::runtime::Waker;
 
+/// What a phase gets even if no time is left or none was given: enough for the shards to do their
+/// part, a Close frame to each peer at the end, without waiting for anybody.
+const PHASE_TIME_MIN: Duration = Duration::from_millis(500);
+
 /// The control thread's way to one shard.
 #[derive(Debug)]
 pub(super) struct ShardHandle {
@@ -53,6 +57,7 @@ pub(super) async fn drain(
             DrainPhase::Close { .. } => deadline,
             DrainPhase::Quiesce | DrainPhase::Settle => deadline - timeout / 2,
         };
+        let until = until.max(Instant::now() + PHASE_TIME_MIN);
         let all = timeout_at(until, all_drained(shards.len(), phase, reports)).await;
         in_time &= all.is_ok();
     }

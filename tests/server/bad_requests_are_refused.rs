@@ -3,7 +3,9 @@
 //! Method: a table of requests, each sent by a client of its own that reads to the stream's end;
 //! a bystander must get what is published meanwhile.
 
-use super::support::client::{Client, request};
+use std::time::Duration;
+
+use super::support::client::{Client, Response, request};
 use super::support::{Server, servers, strav, wait_until};
 
 /// The good request with one part of it replaced.
@@ -107,7 +109,7 @@ fn head_that_does_not_end_in_time_gets_408_whatever_trickles_in() {
         let mut trickling = Client::tcp(server.addr);
         trickling.send_raw(b"GET /_broadcast HTTP/1.1\r\nX: ");
         // A byte every now and then, until the server has had enough.
-        while !trickling.has_input() {
+        while !trickling.has_input(Duration::from_millis(20)) {
             trickling.try_send_raw(b"x");
         }
         assert_eq!(trickling.response().status, 408);
@@ -136,7 +138,7 @@ fn connection_beyond_the_limit_gets_503_until_one_leaves() {
     }
 }
 
-fn ask(server: &Server) -> super::support::client::Response {
+fn ask(server: &Server) -> Response {
     let mut client = Client::tcp(server.addr);
     client.send_raw(&request(strav::PATH));
     client.response()

@@ -9,8 +9,8 @@ use std::thread;
 use super::support::client::Client;
 use super::support::{Server, drivers};
 
-const PUBLISHERS: usize = 8;
-const SUBSCRIBERS: usize = 9;
+const PUBLISHERS: usize = 6;
+const SUBSCRIBERS: usize = 6;
 
 /// Of about 44 bytes: 250 KiB for each publisher, more than its share of a turn.
 const MESSAGES: usize = 6_000;
@@ -26,7 +26,7 @@ fn start(driver: &str, shards: &str) -> Server {
         "0",
         "--allow-publish",
         "*",
-        // 48,000 messages of about 150 bytes with their bookkeeping: no subscriber is too slow.
+        // 36,000 messages of about 150 bytes with their bookkeeping: no subscriber is too slow.
         "--backpressure-limit-bytes",
         "64MiB",
     ])

@@ -11,14 +11,14 @@ const HEALTHY: usize = 90;
 const STOPPED: usize = 10;
 
 const LIMIT_BYTES: usize = 256 * 1024;
-const DATA_BYTES: usize = 4 * 1024;
+const DATA_BYTES: usize = 16 * 1024;
 
 /// Half of the limit, even if the kernel takes nothing of it.
 const PORTION: usize = LIMIT_BYTES / DATA_BYTES / 2;
 
 /// 8 MiB to each subscriber: what the kernel queues for a stopped one (about 2.5 MiB), its limit, and
 /// as much again that must not be kept.
-const MESSAGES: usize = 2_048;
+const MESSAGES: usize = 512;
 
 /// What the server may grow by beyond the limits of those that are stopped. An unbounded queue would
 /// show: payloads are shared within a shard, so on two of them it would take some 10 MiB.

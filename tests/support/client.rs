@@ -170,17 +170,12 @@ impl Client {
         self.head().starts_with("HTTP/1.1 101 ")
     }
 
-    /// Whether something has come, after giving it a moment.
-    pub(crate) fn has_input(&mut self) -> bool {
-        let moment = Duration::from_millis(20);
-        self.stream
-            .set_read_timeout(Some(moment))
-            .expect("not zero");
-        // The end of the stream is something, too.
+    /// Whether something has come, be it the end; waits for it a moment.
+    pub(crate) fn has_input(&mut self, moment: Duration) -> bool {
+        let timeout = |timeout| self.stream.set_read_timeout(Some(timeout));
+        timeout(moment).expect("not zero");
         let has_input = self.stream.peek(&mut [0]).is_ok();
-        self.stream
-            .set_read_timeout(Some(PATIENCE))
-            .expect("not zero");
+        timeout(PATIENCE).expect("not zero");
         has_input
     }
 
@@ -346,8 +341,13 @@ pub(crate) fn frame(is_final: bool, opcode: u8, payload: &[u8], mask: [u8; 4]) -
         }
     }
     frame.extend_from_slice(&mask);
-    let masked = payload.iter().zip(mask.iter().cycle());
-    frame.extend(masked.map(|(byte, mask)| byte ^ mask));
+    for four in payload.chunks(4) {
+        let mut masked = mask;
+        for (mask, byte) in masked.iter_mut().zip(four) {
+            *mask ^= byte;
+        }
+        frame.extend_from_slice(&masked[..four.len()]);
+    }
     frame
 }
 
