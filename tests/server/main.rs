@@ -4,7 +4,6 @@
 //! unless something is broken.
 
 #[path = "../support/mod.rs"]
-#[allow(dead_code, reason = "shared by several test binaries")]
 mod support;
 
 mod any_split_of_input_is_the_same;
