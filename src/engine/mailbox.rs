@@ -11,14 +11,35 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use super::drain::DrainPhase;
 use super::interest::ShardMask;
 use super::publication::SharedPublication;
+use super::rules::Rules;
 use crate::base::ids::ShardId;
-use crate::base::limits::SHARDS_MAX;
+use crate::base::limits::{ConnLimits, HandshakeLimits, SHARDS_MAX};
 
 /// What the control plane tells a shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Enter this phase of the drain, and report when it is done.
     Drain(DrainPhase),
+    /// Go on under these limits and rules.
+    Reload(Arc<Reload>),
+}
+
+/// What a shard replaces without closing anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reload {
+    /// The limits of connections that have not upgraded.
+    pub handshake: HandshakeLimits,
+    /// One for each endpoint, by its index.
+    pub endpoints: Vec<EndpointUpdate>,
+}
+
+/// The part of an endpoint that can change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointUpdate {
+    /// The bounds of its connections.
+    pub limits: ConnLimits,
+    /// Who may do what.
+    pub rules: Rules,
 }
 
 /// Commands waiting in one shard's lane: a handful are ever in flight.

@@ -14,6 +14,7 @@ pub mod interest;
 pub mod mailbox;
 pub mod outbox;
 pub mod publication;
+mod reload;
 pub mod rules;
 pub mod shard;
 pub mod stats;

@@ -14,7 +14,7 @@ use crate::base::time::{Clock, Now};
 use crate::engine::decider::Verdict;
 use crate::engine::drain::DrainPhase;
 use crate::engine::flush::Sink;
-use crate::engine::mailbox::{Command, Inbox};
+use crate::engine::mailbox::{Command, Inbox, Reload};
 use crate::engine::shard::Shard;
 use crate::runtime::{Driver, Handler, ReadEnd, Sockets, StartError, Turn, Waker};
 
@@ -128,7 +128,17 @@ impl Worker {
                     }
                     self.shard.handle_drain(now, phase);
                 }
+                Command::Reload(reload) => self.reload(now, &reload),
             }
+        }
+    }
+
+    fn reload(&mut self, now: Now, reload: &Reload) {
+        self.shard.set_handshake_limits(reload.handshake);
+        for (index, endpoint) in reload.endpoints.iter().enumerate() {
+            let decider = Box::new(endpoint.rules.clone());
+            self.shard
+                .replace_endpoint(now, index, endpoint.limits, decider);
         }
     }
 

@@ -6,6 +6,7 @@ mod deadlines;
 mod drain;
 mod handshake;
 mod mailbox_full;
+mod reload;
 mod waiting;
 
 use std::borrow::Cow;
