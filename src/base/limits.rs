@@ -6,6 +6,10 @@ use std::time::Duration;
 /// server is meant for has more cores.
 pub const SHARDS_MAX: usize = 256;
 
+/// Endpoints of one process. 1,024: each request is compared with each path, and connections keep
+/// their endpoint's number in 16 bits.
+pub const ENDPOINTS_MAX: usize = 1_024;
+
 /// Bytes of one shard's receive buffer: what one `recv` can take.
 ///
 /// 64 KiB: receiving much at once is what lets a publisher's burst leave as one send per subscriber;
@@ -50,6 +54,7 @@ pub const DECISION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a topic or event name, as unescaped UTF-8.
 pub const NAME_BYTES_MAX: usize = 1_024;
 
+const _: () = assert!(ENDPOINTS_MAX < u16::MAX as usize);
 const _: () = assert!(MAILBOX_LETTERS_MAX >= 2 * LETTERS_PER_TURN);
 const _: () = assert!(OUTBOX_GATHER_BYTES <= TURN_LOG_BYTES_HIGH);
 

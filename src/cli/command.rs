@@ -1,18 +1,37 @@
 //! The command line, made from the option records.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, Command, value_parser};
+use clap_complete::Shell;
 
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::config::option::{Kind, OptionRecord};
 use crate::config::options;
+use crate::config::sources::{CONFIG_ENV, CONFIG_FLAG};
 
+/// The name of the command that runs the server.
+pub(super) const SERVE: &str = "serve";
+/// The name of the command that validates a configuration.
+pub(super) const CHECK: &str = "check";
+/// The name of the command that prints documents about the configuration.
+pub(super) const CONFIG: &str = "config";
+/// The name of the command that prints completions for a shell.
+pub(super) const COMPLETIONS: &str = "completions";
 /// The name of the command that sends one message.
 pub(super) const PUBLISH: &str = "publish";
 /// The name of the command that prints messages.
 pub(super) const SUBSCRIBE: &str = "subscribe";
+
+/// The documents about the configuration.
+pub(super) const CONFIG_DEFAULT: &str = "default";
+pub(super) const CONFIG_ENV_LIST: &str = "env";
+pub(super) const CONFIG_DOC: &str = "doc";
+
+/// The argument that names a shell.
+pub(super) const SHELL: &str = "shell";
 
 /// Names of the clients' arguments.
 pub(super) const CHANNEL: &str = "channel";
@@ -36,8 +55,36 @@ Examples:
   Listen on every interface, leave the first two cpus to other work, allow client events:
     shardcast serve --listen 0.0.0.0:7001 --cpus 2-7 --allow-publish '*:client-*'
 
+  Write a configuration file, see whether it is in order, and serve with it:
+    shardcast config default > shardcast.toml
+    shardcast check --config shardcast.toml
+    shardcast --config shardcast.toml
+
+Each option is also an environment variable and a key of the file. A flag beats a variable, a variable
+beats the file. SIGHUP reloads file and variables.
 Sizes are bytes or have a unit (64KiB, 1MB); times have a unit (30s, 500ms, 2m), and 0 needs none.
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  shardcast check --config shardcast.toml
+  SHARDCAST_LISTEN=0.0.0.0:7001 shardcast check --config shardcast.toml --shards 2
+  shardcast check --json | jq .options.listen.value
+
+The result is TOML, with the origin of each value beside it.
+Exit codes: 0 the server would start with it, 2 something is wrong, and all of it is told.";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  shardcast config default > shardcast.toml         a file to start from
+  shardcast config env | grep -A1 -i message        the variables
+  shardcast config doc > configuration.md           the reference";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash: shardcast completions bash > ~/.local/share/bash-completion/completions/shardcast
+  zsh:  shardcast completions zsh > \"${fpath[1]}/_shardcast\"
+  fish: shardcast completions fish > ~/.config/fish/completions/shardcast.fish";
 
 const PUBLISH_EXAMPLES: &str = "\
 Examples:
@@ -73,10 +120,35 @@ pub(super) fn root() -> Command {
         .args_conflicts_with_subcommands(true)
         .args(server_args())
         .subcommand(
-            Command::new("serve")
+            Command::new(SERVE)
                 .about("Run the server (the default)")
                 .after_long_help(ROOT_EXAMPLES)
                 .args(server_args()),
+        )
+        .subcommand(
+            Command::new(CHECK)
+                .about("Validate a configuration and print the result")
+                .after_long_help(CHECK_EXAMPLES)
+                .arg(
+                    Arg::new(JSON)
+                        .long(JSON)
+                        .action(ArgAction::SetTrue)
+                        .help("Print JSON, whatever the result"),
+                )
+                .args(server_args()),
+        )
+        .subcommand(config())
+        .subcommand(
+            Command::new(COMPLETIONS)
+                .about("Print completions for a shell")
+                .after_long_help(COMPLETIONS_EXAMPLES)
+                .arg(
+                    Arg::new(SHELL)
+                        .required(true)
+                        .value_name("SHELL")
+                        .value_parser(value_parser!(Shell))
+                        .help("Which shell"),
+                ),
         )
         .subcommand(publish())
         .subcommand(subscribe())
@@ -111,8 +183,36 @@ fn takes_value(arg: &OsString) -> bool {
     })
 }
 
+fn config() -> Command {
+    Command::new(CONFIG)
+        .about("Print documents about the configuration")
+        .after_long_help(CONFIG_EXAMPLES)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new(CONFIG_DEFAULT)
+                .about("A TOML file with every option explained and commented out"),
+        )
+        .subcommand(
+            Command::new(CONFIG_ENV_LIST).about("All environment variables with their defaults"),
+        )
+        .subcommand(Command::new(CONFIG_DOC).about("The reference of all options as Markdown"))
+}
+
+/// What the server takes: the file, and a flag for each option but the secrets.
 fn server_args() -> impl Iterator<Item = Arg> {
-    options::ALL.iter().map(|option| server_arg(option))
+    let file = Arg::new(CONFIG_FLAG)
+        .long(CONFIG_FLAG)
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("Read a TOML file")
+        .long_help(format!(
+            "Read a TOML file; shardcast config default prints one with every option explained. Flags \
+             and environment variables beat what it says. [env: {CONFIG_ENV}]"
+        ))
+        .help_heading("Configuration");
+    let flags = options::ALL.iter().filter(|option| !option.is_secret());
+    std::iter::once(file).chain(flags.map(|option| server_arg(option)))
 }
 
 fn server_arg(option: &'static OptionRecord) -> Arg {
@@ -130,9 +230,13 @@ fn server_arg(option: &'static OptionRecord) -> Arg {
                 .to_owned(),
         )
         .long_help(
-            format!("{}. {} {default}", option.summary, option.details)
-                .trim_end()
-                .to_owned(),
+            format!(
+                "{}. {} {default} [env: {}]",
+                option.summary,
+                option.details,
+                option.env_name()
+            )
+            .replace("  ", " "),
         )
         .help_heading(option.group.heading());
     if is_switch {

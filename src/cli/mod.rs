@@ -1,16 +1,19 @@
 //! Floor 6: the commands.
 //!
-//! `serve` runs the server; `publish` and `subscribe` are small clients, so that a newcomer sees
-//! it work in two terminals. Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly.
+//! `serve` runs the server, `check` and `config` are about its configuration; `publish` and
+//! `subscribe` are small clients, so that a newcomer sees it work in two terminals. Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly.
 
 pub mod banner;
+mod check;
 mod client;
 mod command;
+mod documents;
 mod failure;
 mod frames;
 mod logging;
 mod publish;
 mod serve;
+mod sources;
 mod subscribe;
 
 use std::env;
@@ -44,6 +47,9 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
     match matches.subcommand() {
         Some((command::PUBLISH, matches)) => publish::run(matches),
         Some((command::SUBSCRIBE, matches)) => subscribe::run(matches),
+        Some((command::CHECK, matches)) => check::run(matches),
+        Some((command::CONFIG, matches)) => documents::print_config(matches),
+        Some((command::COMPLETIONS, matches)) => documents::print_completions(matches),
         Some((_serve, matches)) => serve::run(matches),
         None => serve::run(matches),
     }

@@ -1,22 +1,26 @@
 //! `shardcast serve`: from the command line to a running server.
 
-use std::fmt::Write;
+use std::env;
 
 use clap::ArgMatches;
-use clap::parser::ValueSource;
 
 use super::failure::Failure;
-use super::{banner, logging};
-use crate::config::option::Kind;
-use crate::config::{Complaint, Machine, Origin, Settings, options};
-use crate::service::{self, Served};
+use super::logging::Log;
+use super::{banner, sources};
+use crate::config::option::OptionRecord;
+use crate::config::{Machine, Sources, restart};
+use crate::service::{self, Served, ServerConfig};
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
-    let config = settings(matches)
-        .resolve(&Machine::detect())
-        .map_err(|complaints| Failure::usage(list(&complaints)))?;
-    logging::start(config.log_level);
-    match service::serve(&config, banner::print) {
+    let sources = sources::of(matches);
+    let machine = Machine::detect();
+    let config = sources
+        .read(env::vars_os())
+        .resolve(&machine)
+        .map_err(|complaints| Failure::usage(sources::list(&complaints)))?;
+    let log = Log::start(config.log_level, config.log_format);
+    let reload = |running: &ServerConfig| reload(&sources, &machine, &log, running);
+    match service::serve(config, banner::print, reload) {
         Ok(Served::Drained) => Ok(()),
         Ok(Served::DrainTimedOut) => {
             tracing::warn!("the drain's time was over before every connection had closed");
@@ -27,80 +31,29 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
-/// What the flags say; whatever they leave out keeps its default.
-fn settings(matches: &ArgMatches) -> Settings {
-    let mut settings = Settings::default();
-    for option in options::ALL {
-        if matches.value_source(option.name) != Some(ValueSource::CommandLine) {
-            continue;
+/// Reads file and environment again; `None` if anything is wrong with them.
+///
+/// The flags are those of the start, and so is what the machine allows: `auto` must not come to mean
+/// something else meanwhile.
+fn reload(
+    sources: &Sources,
+    machine: &Machine,
+    log: &Log,
+    running: &ServerConfig,
+) -> Option<ServerConfig> {
+    let new = match sources.read(env::vars_os()).resolve(machine) {
+        Ok(new) => new,
+        Err(complaints) => {
+            let list = sources::list(&complaints);
+            tracing::error!("not reloaded, everything stays as it was: {list}");
+            return None;
         }
-        let texts = if option.kind == Kind::Switch {
-            vec![matches.get_flag(option.name).to_string()]
-        } else {
-            let typed = matches.get_many::<String>(option.name);
-            typed.into_iter().flatten().cloned().collect()
-        };
-        settings.set(option, Origin::Flag, texts);
-    }
-    settings
-}
-
-fn list(complaints: &[Complaint]) -> String {
-    let mut text = match complaints.len() {
-        1 => "a setting cannot be used".to_owned(),
-        count => format!("{count} settings cannot be used"),
     };
-    for complaint in complaints {
-        write!(text, "\n  {complaint}").expect("a String takes everything");
+    let waiting = restart::needed_for(running, &new);
+    if !waiting.is_empty() {
+        let names: Vec<String> = waiting.into_iter().map(OptionRecord::to_string).collect();
+        tracing::warn!("these changes need a restart: {}", names.join(", "));
     }
-    text.push_str("\nshardcast serve --help explains each of them");
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::command;
-
-    fn config_of(args: &[&str]) -> Result<service::ServerConfig, Vec<Complaint>> {
-        let matches = command::root().try_get_matches_from(args).unwrap();
-        let matches = matches.subcommand().map_or(&matches, |(_, inner)| inner);
-        settings(matches).resolve(&Machine::detect())
-    }
-
-    #[test]
-    fn flags_work_with_and_without_the_subcommand() {
-        let flags = ["--listen", "127.0.0.1:0", "--dev-echo", "--cpus=none"];
-        let bare = [&["shardcast"], flags.as_slice()].concat();
-        let named = [&["shardcast", "serve"], flags.as_slice()].concat();
-        let config = config_of(&bare).unwrap();
-        assert_eq!(config.listen.port(), 0);
-        assert_eq!(config.endpoints.len(), 2);
-        assert_eq!(config.cpus, None);
-        assert_eq!(config_of(&named).unwrap(), config);
-    }
-
-    #[test]
-    fn repeated_flags_add_up() {
-        let config = config_of(&[
-            "shardcast",
-            "--endpoint=/a=strav",
-            "--endpoint",
-            "/b=strav",
-            "--allow-publish=x",
-            "--allow-publish=y:z",
-        ])
-        .unwrap();
-        assert_eq!(config.endpoints.len(), 2);
-        assert!(config.endpoints[1].rules.may_publish("y", "z"));
-        assert!(config.endpoints[1].rules.may_publish("x", "z"));
-    }
-
-    #[test]
-    fn list_of_complaints_tells_each_on_its_line() {
-        let complaints = config_of(&["shardcast", "--shards=0", "--driver=x"]).unwrap_err();
-        let text = list(&complaints);
-        assert!(text.starts_with("2 settings cannot be used\n  --shards: \"0\" is too small;"));
-        assert_eq!(text.lines().count(), 4);
-    }
+    log.set_level(new.log_level);
+    Some(new)
 }

@@ -1,23 +1,50 @@
 //! What is wrong with a setting, said so that it can be mended without reading a manual.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// One thing that is wrong. Printed as `--shards: "0" is too small; write a number from 1 to 256`.
+/// One thing that is wrong. Printed as `--shards: "0" is too small; write a number from 1 to 256`,
+/// with `shardcast.toml:3: ` before it when it stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
-    /// The option as the user typed it: a flag with its dashes.
+    /// Where it stands, if that is a line of a file.
+    pub place: Option<Place>,
+    /// The option as the user knows it: a flag with its dashes, a variable, a key.
     pub option: String,
-    /// The value as the user typed it.
-    pub value: String,
+    /// The value as the user typed it; `None` if the option itself is at fault, or if the value is
+    /// a secret.
+    pub value: Option<String>,
     /// What is wrong and how to mend it.
     pub fault: Fault,
 }
 
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
+        // What was typed may hold control characters: debug output shows them as escapes.
+        write!(f, "{}", self.option.escape_debug())?;
+        if let Some(value) = &self.value {
+            write!(f, ": {value:?}")?;
+        }
         let Fault { problem, fix } = &self.fault;
-        // Debug quotes the value: what was typed may hold control characters.
-        write!(f, "{}: {:?} {problem}; {fix}", self.option, self.value)
+        write!(f, " {problem}; {fix}")
+    }
+}
+
+/// A line of a configuration file, printed as `shardcast.toml:3`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file as the user named it.
+    pub file: Arc<str>,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
     }
 }
 

@@ -1,21 +1,30 @@
 //! Floor 5: from what an operator typed to what the server runs with.
 //!
 //! Three shapes. [`options`] says what can be set: one record per option, from which the flags,
-//! their help and later the file and the environment are made. [`Settings`] holds what was typed,
-//! as text and with its origin. [`ServerConfig`](crate::service::ServerConfig) holds checked plain values; between the two stands
+//! their help, the keys of the file, the variables and all documents are made. [`Settings`] holds what
+//! was typed, as text and with its origin; [`Sources`] reads it from file, environment and flags.
+//! [`ServerConfig`](crate::service::ServerConfig) holds checked plain values; between the two stands
 //! [`Settings::resolve`], which reports everything that is wrong at once.
 
 pub mod complaint;
 pub mod cpu_list;
+pub mod dialect_defaults;
+mod endpoints;
 pub mod machine;
 pub mod option;
 pub mod options;
+mod pairs;
 mod reader;
+pub mod render;
 mod resolve;
+pub mod restart;
 pub mod settings;
+pub mod sources;
+mod suggest;
 pub mod units;
 mod value;
 
-pub use complaint::Complaint;
+pub use complaint::{Complaint, Place};
 pub use machine::Machine;
 pub use settings::{Origin, Settings};
+pub use sources::Sources;

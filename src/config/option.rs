@@ -1,6 +1,10 @@
 //! What an option is: one record, from which its flag, its help and its checks are made.
 
+use std::fmt;
 use std::time::Duration;
+
+/// What the names of all environment variables begin with.
+pub const ENV_PREFIX: &str = "SHARDCAST_";
 
 /// One thing an operator can set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +36,25 @@ impl OptionRecord {
         format!("--{}", self.name)
     }
 
+    /// Whether its value may be neither shown nor typed where others see it. A secret has no flag:
+    /// every user of the machine can read the arguments of a process.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        self.kind == Kind::Secret
+    }
+
     /// The environment variable: `SHARDCAST_MAX_MESSAGE_BYTES`.
     #[must_use]
     pub fn env_name(&self) -> String {
         let name = self.name.to_ascii_uppercase().replace('-', "_");
-        format!("SHARDCAST_{name}")
+        format!("{ENV_PREFIX}{name}")
+    }
+}
+
+/// The name without dashes: as a key, and in a sentence.
+impl fmt::Display for OptionRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
     }
 }
 
@@ -62,6 +80,8 @@ pub enum Kind {
     Endpoint,
     /// `CHANNEL[:EVENT]`.
     PublishRule,
+    /// Any text that must not be seen.
+    Secret,
     /// Bytes.
     Size {
         /// The least.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::complaint::{Complaint, Fault};
 use super::machine::Machine;
 use super::option::{Kind, OptionRecord};
-use super::settings::Settings;
+use super::settings::{EndpointTable, Scope, Setting, Settings};
 use super::value::{self, Cpus};
 use crate::dialect::DialectName;
 use crate::engine::rules::{Pattern, PublishPattern};
@@ -18,6 +18,8 @@ use crate::engine::rules::{Pattern, PublishPattern};
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     settings: &'a Settings,
+    /// The endpoint whose values are read; `None`: those of the whole server.
+    scope: Option<Scope<'a>>,
     complaints: Vec<Complaint>,
 }
 
@@ -25,18 +27,52 @@ impl<'a> Reader<'a> {
     pub(super) fn new(settings: &'a Settings) -> Self {
         Self {
             settings,
-            complaints: Vec::new(),
+            scope: None,
+            complaints: settings.complaints.clone(),
         }
+    }
+
+    /// Reads what holds for one endpoint from now on, or for the whole server.
+    pub(super) fn set_scope(&mut self, scope: Option<Scope<'a>>) {
+        self.scope = scope;
+    }
+
+    /// What is said about `option` in this scope.
+    pub(super) fn setting(&self, option: &OptionRecord) -> Setting {
+        match self.scope {
+            Some(scope) => self.settings.get_for(option, scope),
+            None => self.settings.get(option).clone(),
+        }
+    }
+
+    /// What a file says about the endpoint at `index` of the list.
+    pub(super) fn table(&self, index: usize) -> Option<&'a EndpointTable> {
+        self.settings.tables.get(index)
+    }
+
+    /// Whose defaults hold in this scope.
+    pub(super) fn dialect(&self) -> Option<DialectName> {
+        self.scope.map(|scope| scope.dialect)
     }
 
     /// Notes that the value at `index` of `option` is at fault.
     pub(super) fn complain(&mut self, option: &OptionRecord, index: usize, fault: Fault) {
-        let setting = self.settings.get(option);
-        self.complaints.push(Complaint {
+        let setting = self.setting(option);
+        let typed = setting.texts.get(index);
+        let value = typed.map(|typed| typed.text.clone()).unwrap_or_default();
+        self.add(Complaint {
+            place: typed.and_then(|typed| typed.place.clone()),
             option: setting.origin.name_of(option),
-            value: setting.texts.get(index).cloned().unwrap_or_default(),
+            value: (!option.is_secret()).then_some(value),
             fault,
         });
+    }
+
+    /// Adds a complaint, unless another endpoint that shares the value has caused it already.
+    pub(super) fn add(&mut self, complaint: Complaint) {
+        if !self.complaints.contains(&complaint) {
+            self.complaints.push(complaint);
+        }
     }
 
     pub(super) fn into_complaints(self) -> Vec<Complaint> {
@@ -115,11 +151,10 @@ impl<'a> Reader<'a> {
         option: &OptionRecord,
         read: impl Fn(&str) -> Result<T, Fault>,
     ) -> Vec<Option<T>> {
-        let settings = self.settings;
-        let texts = settings.get(option).texts.iter().enumerate();
+        let texts = self.setting(option).texts.into_iter().enumerate();
         texts
-            .map(|(index, text)| {
-                read(text)
+            .map(|(index, typed)| {
+                read(&typed.text)
                     .map_err(|fault| self.complain(option, index, fault))
                     .ok()
             })

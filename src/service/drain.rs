@@ -24,8 +24,9 @@ pub(super) struct ShardHandle {
 }
 
 impl ShardHandle {
-    fn tell(&self, command: Command) {
-        // The lane holds more commands than a drain has; a shard that is gone needs none.
+    pub(super) fn tell(&self, command: Command) {
+        // The lane holds more commands than a drain has, and reloads that nobody takes mean a shard
+        // that will not drain either; a shard that is gone needs none.
         let _gone = self.commands.try_send(command);
         self.waker.wake();
     }

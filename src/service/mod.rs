@@ -5,11 +5,12 @@
 
 mod drain;
 mod process;
+mod reload;
 mod server;
 mod server_config;
 mod started;
 mod worker;
 
 pub use server::{ServeError, Served, serve};
-pub use server_config::{EndpointConfig, LogLevel, ServerConfig};
+pub use server_config::{EndpointConfig, LogFormat, LogLevel, ServerConfig};
 pub use started::Started;

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::drain::{ShardHandle, drain};
 use super::process::{AbortOnPanic, connections_that_fit, raise_descriptor_limit, random_key};
+use super::reload;
 use super::server_config::{EndpointConfig, ServerConfig};
 use super::started::Started;
 use super::worker::{Report, Worker};
@@ -63,25 +64,30 @@ pub enum Served {
 
 /// Serves until SIGTERM or SIGINT, then drains. `on_started` is called once all shards serve.
 ///
+/// At SIGHUP `reload` is given what the server runs with and gives what it should run with; what can
+/// be changed while connections stay is changed. `None` changes nothing.
+///
 /// Runs on the calling thread, which becomes the control thread.
 ///
 /// # Errors
 ///
 /// See [`ServeError`]; nothing is served then.
 pub fn serve(
-    config: &ServerConfig,
+    config: ServerConfig,
     on_started: impl FnOnce(&Started),
+    reload: impl FnMut(&ServerConfig) -> Option<ServerConfig>,
 ) -> Result<Served, ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| setup("the control thread", error))?;
-    runtime.block_on(serve_async(config, on_started))
+    runtime.block_on(serve_async(config, on_started, reload))
 }
 
 async fn serve_async(
-    config: &ServerConfig,
+    mut config: ServerConfig,
     on_started: impl FnOnce(&Started),
+    mut reload: impl FnMut(&ServerConfig) -> Option<ServerConfig>,
 ) -> Result<Served, ServeError> {
     let mut signals = Signals::new().map_err(|error| setup("signals", error))?;
     let descriptors = raise_descriptor_limit();
@@ -89,17 +95,27 @@ async fn serve_async(
         .connections_max
         .unwrap_or_else(|| connections_that_fit(descriptors, config.shards));
     let clock = Clock::new();
-    let (addr, shards, mut reports) = start_shards(config, connections_max, clock)?;
+    let (addr, shards, mut reports) = start_shards(&config, connections_max, clock)?;
     let drivers = all_started(shards.len(), &mut reports).await?;
     tracing::debug!(connections_max, ?drivers, "serving");
-    on_started(&started(config, addr, &drivers));
+    on_started(&started(&config, addr, &drivers));
 
-    let name = signals.next().await;
+    let name = loop {
+        match signals.next().await {
+            Wish::End(name) => break name,
+            Wish::Reload => {
+                if let Some(new) = reload(&config) {
+                    reload::apply(&mut config, &new, &shards);
+                    tracing::info!("SIGHUP: reloaded");
+                }
+            }
+        }
+    };
     tracing::info!("{name}: draining, at most {:?}", config.drain_timeout);
     let drained = drain(&shards, &mut reports, clock, config.drain_timeout);
     Ok(tokio::select! {
         in_time = drained => if in_time { Served::Drained } else { Served::DrainTimedOut },
-        _ = signals.next() => Served::Interrupted,
+        _ = signals.end() => Served::Interrupted,
     })
 }
 
@@ -252,10 +268,19 @@ impl Apps {
     }
 }
 
-/// The signals that end the server.
+/// What a signal asks for.
+enum Wish {
+    /// The end; by this signal.
+    End(&'static str),
+    /// What has changed outside.
+    Reload,
+}
+
+/// The signals that the server listens to.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -263,13 +288,20 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> Wish {
         tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => Wish::End("SIGTERM"),
+            _ = self.interrupt.recv() => Wish::End("SIGINT"),
+            _ = self.hangup.recv() => Wish::Reload,
         }
+    }
+
+    /// The next one that asks for the end.
+    async fn end(&mut self) {
+        while let Wish::Reload = self.next().await {}
     }
 }

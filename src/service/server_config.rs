@@ -30,6 +30,8 @@ pub struct ServerConfig {
     pub drain_timeout: Duration,
     /// The least severe thing that is logged.
     pub log_level: LogLevel,
+    /// How it is written.
+    pub log_format: LogFormat,
 }
 
 /// One path and what is spoken there.
@@ -47,6 +49,15 @@ pub struct EndpointConfig {
     pub rules: Rules,
 }
 
+impl EndpointConfig {
+    /// Whether both are the same path with the same dialect and topics: what a running server cannot
+    /// change. Limits and rules may differ.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.path == other.path && self.dialect == other.dialect && self.app == other.app
+    }
+}
+
 /// How much is logged; each level includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
@@ -60,4 +71,13 @@ pub enum LogLevel {
     Debug,
     /// Every step.
     Trace,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
 }

@@ -65,7 +65,7 @@ pub static MAX_CONNECTIONS: OptionRecord = OptionRecord {
     },
     group: Group::Limits,
     repeatable: false,
-    live: true,
+    live: false,
     summary: "Most connections at a time, over all shards",
     details: "auto: 90 % of the descriptors this process may open, decided at start after the limit \
         has been raised as far as the system allows (see ulimit -Hn). Connections beyond are refused.",

@@ -29,7 +29,8 @@ pub static ENDPOINT: OptionRecord = OptionRecord {
     summary: "Bind a path to a dialect; may be repeated",
     details: "Dialects: strav (the @strav/broadcast client) and, with --dev-echo, echo. Naming one \
         endpoint replaces the default, so repeat it to keep it: --endpoint /_broadcast=strav \
-        --endpoint /live=strav. Each endpoint has topics of its own.",
+        --endpoint /live=strav. Each endpoint has topics of its own. The file can give each endpoint \
+        limits and rules of its own, and let several share their topics.",
 };
 
 /// The echo endpoint.
@@ -43,6 +44,6 @@ pub static DEV_ECHO: OptionRecord = OptionRecord {
     live: false,
     summary: "Add an endpoint at /echo that sends every message back",
     details: "For development and conformance suites; anybody who can connect can make the server \
-        work, so leave it off where strangers can. Echo endpoints take messages of up to 16MiB unless \
-        --max-message-bytes is given, and their backpressure limit always holds one such message.",
+        work, so leave it off where strangers can. Unless they are set, echo endpoints have limits of \
+        their own: messages of up to 16MiB, and a backpressure limit that holds one.",
 };

@@ -13,14 +13,14 @@ pub use limits::{
     MAX_SUBSCRIPTIONS,
 };
 pub use listening::{DEV_ECHO, ENDPOINT, LISTEN};
-pub use logging::LOG_LEVEL;
+pub use logging::{LOG_FORMAT, LOG_LEVEL};
 pub use rules::{ALLOW_PUBLISH, ALLOW_SUBSCRIBE};
 pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
 
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 18] = [
+pub static ALL: [&OptionRecord; 19] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -39,6 +39,19 @@ pub static ALL: [&OptionRecord; 18] = [
     &HANDSHAKE_TIMEOUT,
     &DRAIN_TIMEOUT,
     &LOG_LEVEL,
+    &LOG_FORMAT,
+];
+
+/// The options that an endpoint may set for itself, in the order in which they are shown.
+pub static OF_ENDPOINTS: [&OptionRecord; 8] = [
+    &MAX_MESSAGE_BYTES,
+    &BACKPRESSURE_LIMIT_BYTES,
+    &BACKPRESSURE_POLICY,
+    &MAX_SUBSCRIPTIONS,
+    &PING_INTERVAL,
+    &IDLE_TIMEOUT,
+    &ALLOW_PUBLISH,
+    &ALLOW_SUBSCRIBE,
 ];
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Every default, what depends on the machine, and what endpoints inherit.
 
 use super::*;
+use crate::config::option::OptionRecord;
+use crate::config::settings::Origin;
+use crate::dialect::DialectName;
 
 mod complaints;
 
@@ -138,7 +141,6 @@ fn typed_message_limit_holds_for_echo_too() {
     ]);
     for endpoint in &config.endpoints {
         assert_eq!(endpoint.limits.message_bytes_max, 1_024);
-        assert_eq!(endpoint.limits.backpressure_bytes_max, 1 << 20);
     }
 }
 

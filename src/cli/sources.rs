@@ -1,0 +1,94 @@
+//! From a parsed command line to the sources of the configuration.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use crate::config::option::Kind;
+use crate::config::sources::CONFIG_FLAG;
+use crate::config::{Complaint, Sources, options};
+
+/// The file and the flags that were typed; whatever they leave out comes from elsewhere.
+pub(super) fn of(matches: &ArgMatches) -> Sources {
+    let typed = options::ALL.into_iter().filter(|option| {
+        !option.is_secret() && matches.value_source(option.name) == Some(ValueSource::CommandLine)
+    });
+    let flags = typed.map(|option| {
+        let texts = if option.kind == Kind::Switch {
+            vec![matches.get_flag(option.name).to_string()]
+        } else {
+            let typed = matches.get_many::<String>(option.name);
+            typed.into_iter().flatten().cloned().collect()
+        };
+        (option, texts)
+    });
+    Sources {
+        config: matches.get_one::<PathBuf>(CONFIG_FLAG).cloned(),
+        flags: flags.collect(),
+    }
+}
+
+/// All complaints, one on a line.
+pub(super) fn list(complaints: &[Complaint]) -> String {
+    let mut text = match complaints.len() {
+        1 => "a setting cannot be used".to_owned(),
+        count => format!("{count} settings cannot be used"),
+    };
+    for complaint in complaints {
+        write!(text, "\n  {complaint}").expect("a String takes everything");
+    }
+    text.push_str("\nshardcast serve --help explains each of them");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::command;
+    use crate::config::Machine;
+    use crate::service;
+
+    fn config_of(args: &[&str]) -> Result<service::ServerConfig, Vec<Complaint>> {
+        let matches = command::root().try_get_matches_from(args).unwrap();
+        let matches = matches.subcommand().map_or(&matches, |(_, inner)| inner);
+        of(matches).read([]).resolve(&Machine::detect())
+    }
+
+    #[test]
+    fn flags_work_with_and_without_the_subcommand() {
+        let flags = ["--listen", "127.0.0.1:0", "--dev-echo", "--cpus=none"];
+        let bare = [&["shardcast"], flags.as_slice()].concat();
+        let named = [&["shardcast", "serve"], flags.as_slice()].concat();
+        let config = config_of(&bare).unwrap();
+        assert_eq!(config.listen.port(), 0);
+        assert_eq!(config.endpoints.len(), 2);
+        assert_eq!(config.cpus, None);
+        assert_eq!(config_of(&named).unwrap(), config);
+    }
+
+    #[test]
+    fn repeated_flags_add_up() {
+        let config = config_of(&[
+            "shardcast",
+            "--endpoint=/a=strav",
+            "--endpoint",
+            "/b=strav",
+            "--allow-publish=x",
+            "--allow-publish=y:z",
+        ])
+        .unwrap();
+        assert_eq!(config.endpoints.len(), 2);
+        assert!(config.endpoints[1].rules.may_publish("y", "z"));
+        assert!(config.endpoints[1].rules.may_publish("x", "z"));
+    }
+
+    #[test]
+    fn list_of_complaints_tells_each_on_its_line() {
+        let complaints = config_of(&["shardcast", "--shards=0", "--driver=x"]).unwrap_err();
+        let text = list(&complaints);
+        assert!(text.starts_with("2 settings cannot be used\n  --shards: \"0\" is too small;"));
+        assert_eq!(text.lines().count(), 4);
+    }
+}

@@ -1,0 +1,108 @@
+//! Which changes need a restart.
+
+use super::option::OptionRecord;
+use super::options;
+use crate::service::{EndpointConfig, ServerConfig};
+
+/// The options in which `new` differs from what a server runs with and that a reload cannot change.
+///
+/// Resolved values are compared, not texts: writing `auto` out is no change.
+#[must_use]
+pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static OptionRecord> {
+    // No `..`: whoever adds a field says here whether a reload can change it.
+    let ServerConfig {
+        listen,
+        shards,
+        cpus,
+        driver,
+        endpoints,
+        handshake: _,
+        connections_max,
+        drain_timeout: _,
+        log_level: _,
+        log_format,
+    } = running;
+    let differences = [
+        (&options::LISTEN, *listen != new.listen),
+        (&options::ENDPOINT, !are_same(endpoints, &new.endpoints)),
+        (&options::SHARDS, *shards != new.shards),
+        (&options::CPUS, *cpus != new.cpus),
+        (&options::DRIVER, *driver != new.driver),
+        (
+            &options::MAX_CONNECTIONS,
+            *connections_max != new.connections_max,
+        ),
+        (&options::LOG_FORMAT, *log_format != new.log_format),
+    ];
+    differences
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(option, _)| option)
+        .collect()
+}
+
+/// Whether the same paths speak the same dialects in the same topic spaces.
+fn are_same(running: &[EndpointConfig], new: &[EndpointConfig]) -> bool {
+    let is_in = |one: &EndpointConfig, others: &[EndpointConfig]| {
+        others.iter().any(|other| other.is_same_place(one))
+    };
+    running.len() == new.len() && running.iter().all(|endpoint| is_in(endpoint, new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Machine, Origin, Settings};
+
+    fn config(option: &OptionRecord, text: &str) -> ServerConfig {
+        let machine = Machine {
+            cpus_allowed: vec![0, 1],
+            cores_usable: 2,
+        };
+        let mut settings = Settings::default();
+        settings.set(option, Origin::File, vec![text.to_owned()]);
+        settings.resolve(&machine).unwrap()
+    }
+
+    #[test]
+    fn only_options_that_are_not_live_need_a_restart() {
+        let running = config(&options::LISTEN, options::LISTEN.default);
+        let other_values = [
+            (&options::LISTEN, "127.0.0.1:7009"),
+            (&options::ENDPOINT, "/live=strav"),
+            (&options::DEV_ECHO, "true"),
+            (&options::SHARDS, "1"),
+            (&options::CPUS, "none"),
+            (&options::DRIVER, "epoll"),
+            (&options::ALLOW_PUBLISH, "demo"),
+            (&options::ALLOW_SUBSCRIBE, "private-*"),
+            (&options::MAX_MESSAGE_BYTES, "1KiB"),
+            (&options::BACKPRESSURE_LIMIT_BYTES, "2MiB"),
+            (&options::BACKPRESSURE_POLICY, "drop-oldest"),
+            (&options::MAX_CONNECTIONS, "10"),
+            (&options::MAX_SUBSCRIPTIONS, "1"),
+            (&options::PING_INTERVAL, "1s"),
+            (&options::IDLE_TIMEOUT, "2m"),
+            (&options::HANDSHAKE_TIMEOUT, "1s"),
+            (&options::DRAIN_TIMEOUT, "1s"),
+            (&options::LOG_LEVEL, "debug"),
+            (&options::LOG_FORMAT, "json"),
+        ];
+        assert_eq!(
+            other_values.len(),
+            options::ALL.len(),
+            "one for each option"
+        );
+        for (option, text) in other_values {
+            let needed = needed_for(&running, &config(option, text));
+            assert_eq!(needed.is_empty(), option.live, "{}", option.name);
+        }
+    }
+
+    #[test]
+    fn same_thing_in_other_words_is_no_change() {
+        let running = config(&options::SHARDS, "auto");
+        assert!(needed_for(&running, &config(&options::SHARDS, "2")).is_empty());
+        assert!(needed_for(&running, &config(&options::CPUS, "0-1")).is_empty());
+    }
+}
