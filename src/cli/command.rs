@@ -20,6 +20,8 @@ pub(super) const CHECK: &str = "check";
 pub(super) const CONFIG: &str = "config";
 /// The name of the command that prints completions for a shell.
 pub(super) const COMPLETIONS: &str = "completions";
+/// The name of the command that looks at the machine.
+pub(super) const DOCTOR: &str = "doctor";
 /// The name of the command that sends one message.
 pub(super) const PUBLISH: &str = "publish";
 /// The name of the command that prints messages.
@@ -80,6 +82,11 @@ Examples:
   shardcast config env | grep -A1 -i message        the variables
   shardcast config doc > configuration.md           the reference";
 
+const DOCTOR_TEXT: &str = "\
+Run it as the user, with the limits and in the container that the server will have. Each line is ok, warn
+(it works and could do better) or bad (it does not), with the fix below it.
+Exit codes: 0 nothing is bad, 1 something is.";
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   bash: shardcast completions bash > ~/.local/share/bash-completion/completions/shardcast
@@ -138,6 +145,17 @@ pub(super) fn root() -> Command {
                 .args(server_args()),
         )
         .subcommand(config())
+        .subcommand(
+            Command::new(DOCTOR)
+                .about("Look whether this machine lets the server do its best")
+                .after_long_help(DOCTOR_TEXT)
+                .arg(
+                    Arg::new(JSON)
+                        .long(JSON)
+                        .action(ArgAction::SetTrue)
+                        .help("Print JSON"),
+                ),
+        )
         .subcommand(
             Command::new(COMPLETIONS)
                 .about("Print completions for a shell")

@@ -1,12 +1,13 @@
 //! Floor 6: the commands.
 //!
-//! `serve` runs the server, `check` and `config` are about its configuration; `publish` and
+//! `serve` runs the server, `check` and `config` are about its configuration, `doctor` about the machine; `publish` and
 //! `subscribe` are small clients, so that a newcomer sees it work in two terminals. Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly.
 
 pub mod banner;
 mod check;
 mod client;
 mod command;
+mod doctor;
 mod documents;
 mod failure;
 mod frames;
@@ -49,6 +50,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
         Some((command::SUBSCRIBE, matches)) => subscribe::run(matches),
         Some((command::CHECK, matches)) => check::run(matches),
         Some((command::CONFIG, matches)) => documents::print_config(matches),
+        Some((command::DOCTOR, matches)) => doctor::run(matches),
         Some((command::COMPLETIONS, matches)) => documents::print_completions(matches),
         Some((_serve, matches)) => serve::run(matches),
         None => serve::run(matches),

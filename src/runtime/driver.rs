@@ -142,8 +142,8 @@ const SUBMISSION_ENTRIES_SMALL: u32 = 1_024;
 const COMPLETION_ENTRIES_SMALL: u32 = 4_096;
 
 /// The set-up flags of a ring.
-struct RingFlags {
-    text: &'static str,
+pub(super) struct RingFlags {
+    pub(super) text: &'static str,
     /// Spares the interrupts of a thread that enters the kernel anyway (Linux 5.19).
     coop_taskrun: bool,
     /// Spares a lock (Linux 6.0).
@@ -152,7 +152,7 @@ struct RingFlags {
 
 /// The flags that are tried, best first. `DEFER_TASKRUN` is not among them: monoio does not ask for
 /// events on all the paths that would need it then, and a busy shard would miss ready sockets.
-const RING_FLAGS: [RingFlags; 3] = [
+pub(super) const RING_FLAGS: [RingFlags; 3] = [
     RingFlags {
         text: "coop_taskrun, single_issuer",
         coop_taskrun: true,
@@ -176,20 +176,28 @@ const RING_SIZES: [(u32, u32); 2] = [
     (SUBMISSION_ENTRIES_SMALL, COMPLETION_ENTRIES_SMALL),
 ];
 
+impl RingFlags {
+    /// A ring that is to have these flags.
+    pub(super) fn builder(&self) -> io_uring::Builder {
+        let mut ring = io_uring::IoUring::builder();
+        if self.coop_taskrun {
+            ring.setup_coop_taskrun();
+        }
+        if self.single_issuer {
+            ring.setup_single_issuer();
+        }
+        ring
+    }
+}
+
 type UringRuntime = Runtime<TimeDriver<IoUringDriver>>;
 
 fn build_uring() -> io::Result<(UringRuntime, &'static str)> {
     let mut refusal = io::Error::from(Errno::INVAL);
     for flags in RING_FLAGS {
         for (submissions, completions) in RING_SIZES {
-            let mut ring = io_uring::IoUring::builder();
+            let mut ring = flags.builder();
             ring.setup_cqsize(completions);
-            if flags.coop_taskrun {
-                ring.setup_coop_taskrun();
-            }
-            if flags.single_issuer {
-                ring.setup_single_issuer();
-            }
             let built = RuntimeBuilder::<IoUringDriver>::new()
                 .with_entries(submissions)
                 .uring_builder(ring)
@@ -230,7 +238,7 @@ fn warn_of_epoll(error: &io::Error) {
 }
 
 /// What an operator can do about a refused ring.
-fn uring_fix(error: &io::Error) -> &'static str {
+pub(super) fn uring_fix(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::PERM | Errno::ACCESS) => {
             "allow the io_uring system calls (a container's seccomp profile, or the setting \

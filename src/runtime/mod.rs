@@ -17,6 +17,7 @@ mod accept_loop;
 mod driver;
 mod listener;
 mod polled;
+mod probe;
 mod read_loop;
 mod shard;
 mod socket;
@@ -33,6 +34,7 @@ use crate::base::slab::Key;
 
 pub use driver::{Driver, DriverChoice, ShardSetup, StartError, run_shard};
 pub use listener::bind_all;
+pub use probe::{UringRefusal, probe_uring};
 pub use sockets::Sockets;
 pub use wake::Waker;
 

@@ -11,6 +11,7 @@ mod server_config;
 mod started;
 mod worker;
 
+pub use process::connections_that_fit;
 pub use server::{ServeError, Served, serve};
 pub use server_config::{EndpointConfig, LogFormat, LogLevel, ServerConfig};
 pub use started::Started;

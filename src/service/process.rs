@@ -26,8 +26,9 @@ pub(super) fn raise_descriptor_limit() -> u64 {
     current.unwrap_or(u64::MAX)
 }
 
-/// How many connections fit into the limit of open files.
-pub(super) fn connections_that_fit(descriptors: u64, shards: usize) -> usize {
+/// How many connections fit into a limit of open files beside what `shards` shards need.
+#[must_use]
+pub fn connections_that_fit(descriptors: u64, shards: usize) -> usize {
     let own = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_SHARD * shards as u64;
     // Those refused for being too many hold a descriptor for a moment: a sixteenth, and 16.
     let connections = descriptors.saturating_sub(own + 16) / 17 * 16;

@@ -3,6 +3,7 @@
 mod clients_talk_to_a_server;
 mod clients_tell_what_went_wrong;
 mod configuration_is_explained;
+mod doctor_looks_at_this_machine;
 mod help_teaches;
 mod scripted_server;
 mod wrong_flags_are_explained;

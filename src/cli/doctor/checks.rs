@@ -1,0 +1,299 @@
+//! What the facts mean for the server.
+
+use super::facts::{Facts, Limit};
+use crate::config::cpu_list;
+use crate::config::units::format_bytes;
+use crate::runtime::UringRefusal;
+use crate::service::connections_that_fit;
+
+/// How a finding is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// As it should be.
+    Ok,
+    /// The server works, and could do better.
+    Warn,
+    /// The server cannot do its work.
+    Bad,
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) name: &'static str,
+    pub(super) verdict: Verdict,
+    /// What was found and what it means.
+    pub(super) found: String,
+    /// What to do; nothing if it is as it should be.
+    pub(super) fix: Option<String>,
+}
+
+impl Finding {
+    fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            name,
+            verdict: Verdict::Ok,
+            found: found.into(),
+            fix: None,
+        }
+    }
+
+    fn warn(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            name,
+            verdict: Verdict::Warn,
+            found: found.into(),
+            fix: Some(fix.into()),
+        }
+    }
+
+    fn bad(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Bad,
+            ..Self::warn(name, found, fix)
+        }
+    }
+
+    fn unknown(name: &'static str) -> Self {
+        let fix = "run it where /proc is mounted and readable";
+        Self::warn(name, "the kernel does not tell", fix)
+    }
+}
+
+/// What a trial of io_uring gave.
+type Ring = Result<&'static str, UringRefusal>;
+
+/// The whole examination, most important first.
+pub(super) fn examine(facts: &Facts, ring: &Ring) -> Vec<Finding> {
+    vec![
+        kernel(facts),
+        uring(facts, ring),
+        uring_disabled(facts),
+        seccomp(facts, ring),
+        memlock(facts),
+        nofile(facts),
+        somaxconn(facts),
+        ports(facts),
+        cpus(facts),
+    ]
+}
+
+/// Rings with a flag that spares a lock.
+const SINGLE_ISSUER: (u32, u32) = (6, 0);
+/// Rings with a flag that spares interrupts.
+const COOP_TASKRUN: (u32, u32) = (5, 19);
+/// Rings do not count as locked memory any more.
+const RINGS_NOT_LOCKED: (u32, u32) = (5, 12);
+
+fn version(facts: &Facts) -> Option<(u32, u32)> {
+    let (major, rest) = facts.kernel.as_ref()?.split_once('.')?;
+    let minor = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+fn kernel(facts: &Facts) -> Finding {
+    const NAME: &str = "kernel";
+    let (Some(release), Some(version)) = (&facts.kernel, version(facts)) else {
+        return Finding::unknown(NAME);
+    };
+    let fix = "use Linux 6.0 or newer";
+    if version >= SINGLE_ISSUER {
+        Finding::ok(NAME, release)
+    } else if version >= COOP_TASKRUN {
+        let found = format!("{release}: io_uring takes a lock that newer kernels spare");
+        Finding::warn(NAME, found, fix)
+    } else {
+        let found = format!("{release}: io_uring is missing, or slower than it could be");
+        Finding::warn(NAME, found, fix)
+    }
+}
+
+fn uring(facts: &Facts, ring: &Ring) -> Finding {
+    const NAME: &str = "io_uring";
+    match ring {
+        Ok("") => {
+            let found = "usable, without the flags that make it fast";
+            Finding::warn(NAME, found, "use Linux 6.0 or newer")
+        }
+        Ok(flags) => Finding::ok(NAME, format!("usable ({flags})")),
+        Err(refusal) => {
+            let fix = match (facts.uring_disabled, facts.seccomp) {
+                (Some(1 | 2), _) => "see io_uring_disabled",
+                (_, Some(2)) => "see seccomp",
+                _ => refusal.fix,
+            };
+            let found = format!("refused ({refusal}); epoll serves instead");
+            Finding::warn(NAME, found, fix)
+        }
+    }
+}
+
+fn uring_disabled(facts: &Facts) -> Finding {
+    const NAME: &str = "io_uring_disabled";
+    let fix = "sysctl -w kernel.io_uring_disabled=0";
+    match facts.uring_disabled {
+        None => Finding::ok(NAME, "no such setting here"),
+        Some(0) => Finding::ok(NAME, "0"),
+        Some(1) => {
+            let found = "1: only a group may use io_uring";
+            let fix = format!("{fix}, or put the user into the group of kernel.io_uring_group");
+            Finding::warn(NAME, found, fix)
+        }
+        Some(other) => Finding::warn(NAME, format!("{other}: nobody may use io_uring"), fix),
+    }
+}
+
+fn seccomp(facts: &Facts, ring: &Ring) -> Finding {
+    const NAME: &str = "seccomp";
+    match (facts.seccomp, ring) {
+        (None, _) => Finding::unknown(NAME),
+        (Some(0), _) => Finding::ok(NAME, "no filter"),
+        (Some(_), Ok(_)) => Finding::ok(NAME, "a filter that lets io_uring through"),
+        (Some(_), Err(_)) => Finding::warn(
+            NAME,
+            "a filter, which may be what refuses io_uring; those of containers usually do",
+            "allow io_uring_setup, io_uring_enter and io_uring_register in the profile (docker run \
+             --security-opt seccomp=PROFILE, or a seccompProfile in Kubernetes)",
+        ),
+    }
+}
+
+/// What one shard's ring takes: 4,096 submissions of 64 bytes with their indexes, and 32,768
+/// completions of 16 bytes.
+const RING_BYTES: u64 = 4_096 * (64 + 4) + 32_768 * 16;
+
+fn memlock(facts: &Facts) -> Finding {
+    const NAME: &str = "memlock";
+    let Some(limit) = facts.memlock else {
+        return Finding::unknown(NAME);
+    };
+    let text = bytes(limit.soft);
+    if version(facts).is_some_and(|version| version >= RINGS_NOT_LOCKED) {
+        return Finding::ok(NAME, format!("{text}; this kernel does not count rings"));
+    }
+    let needed = RING_BYTES * cores(facts) as u64;
+    if limit.soft >= needed {
+        Finding::ok(NAME, text)
+    } else {
+        let found = format!("{text}: the rings need {needed} bytes");
+        Finding::warn(NAME, found, "ulimit -l unlimited, or LimitMEMLOCK=infinity")
+    }
+}
+
+/// Fewer connections than this, and the server is of no use.
+const CONNECTIONS_LEAST: usize = 100;
+/// More descriptors than this are a limit that somebody has thought about.
+const DESCRIPTORS_PLENTY: u64 = 65_536;
+
+fn nofile(facts: &Facts) -> Finding {
+    const NAME: &str = "nofile";
+    let Some(Limit { soft, hard }) = facts.nofile else {
+        return Finding::unknown(NAME);
+    };
+    let fit = connections_that_fit(hard, cores(facts));
+    let (soft, text) = (number(soft), number(hard));
+    let found =
+        format!("soft {soft}, hard {text} (the server raises soft to hard): {fit} connections");
+    let fix = "raise the hard limit: ulimit -Hn 1048576, LimitNOFILE=1048576, or docker run \
+        --ulimit nofile=1048576";
+    if fit < CONNECTIONS_LEAST {
+        Finding::bad(NAME, found, fix)
+    } else if hard < DESCRIPTORS_PLENTY {
+        Finding::warn(NAME, found, fix)
+    } else if hard == u64::MAX {
+        Finding::ok(NAME, "no limit")
+    } else {
+        Finding::ok(NAME, found)
+    }
+}
+
+/// Connections of one shard that should be able to wait for being accepted. The kernel's own setting
+/// was 128 before Linux 5.4 and is 4,096 since; the server asks for all of that.
+const QUEUE_LEAST: u64 = 1_024;
+
+fn somaxconn(facts: &Facts) -> Finding {
+    const NAME: &str = "somaxconn";
+    match facts.somaxconn {
+        None => Finding::unknown(NAME),
+        Some(most) if most < QUEUE_LEAST => Finding::warn(
+            NAME,
+            format!("{most}: when many clients reconnect at once, some have to try again"),
+            "sysctl -w net.core.somaxconn=4096",
+        ),
+        Some(most) => Finding::ok(NAME, most.to_string()),
+    }
+}
+
+/// Ports below which somebody has narrowed the range: the kernel's own has 28,232.
+const PORTS_USUAL: usize = 28_000;
+/// The default port.
+const PORT: u16 = 7_001;
+
+fn ports(facts: &Facts) -> Finding {
+    const NAME: &str = "port range";
+    let Some(range) = &facts.ports else {
+        return Finding::unknown(NAME);
+    };
+    let text = format!("{}-{}", range.start(), range.end());
+    if range.contains(&PORT) && !facts.ports_reserved.contains(&usize::from(PORT)) {
+        let found =
+            format!("{text}: an outgoing connection may take port {PORT} before the server");
+        let fix = format!("sysctl -w net.ipv4.ip_local_reserved_ports={PORT}");
+        return Finding::warn(NAME, found, fix);
+    }
+    let count = range.len();
+    if count < PORTS_USUAL {
+        let found = format!("{text}: a proxy on this machine can open {count} connections");
+        let fix = "sysctl -w net.ipv4.ip_local_port_range='10240 65535'";
+        return Finding::warn(NAME, found, fix);
+    }
+    Finding::ok(NAME, text)
+}
+
+fn cpus(facts: &Facts) -> Finding {
+    const NAME: &str = "cpus";
+    let Some(cpus) = &facts.cpus else {
+        return Finding::unknown(NAME);
+    };
+    let text = cpu_list::format(cpus);
+    match facts.cpu_quota {
+        Some(quota) if quota < 1.0 => Finding::warn(
+            NAME,
+            format!(
+                "{text}, and the time of {quota:.2} of one: the shard is stopped again and again"
+            ),
+            "grant one whole cpu or more (docker run --cpus, or resources.limits.cpu in Kubernetes)",
+        ),
+        Some(quota) if quota < cpus.len() as f64 => {
+            let found = format!("{text}, and the time of {quota:.2} of them");
+            Finding::ok(NAME, found)
+        }
+        _ => Finding::ok(NAME, text),
+    }
+}
+
+/// How many shards there would be.
+fn cores(facts: &Facts) -> usize {
+    let allowed = facts.cpus.as_ref().map_or(1, Vec::len);
+    let quota = facts.cpu_quota.map_or(allowed, |quota| quota as usize);
+    allowed.min(quota).max(1)
+}
+
+fn bytes(limit: u64) -> String {
+    if limit == u64::MAX {
+        "no limit".to_owned()
+    } else {
+        format_bytes(limit)
+    }
+}
+
+fn number(limit: u64) -> String {
+    if limit == u64::MAX {
+        "unlimited".to_owned()
+    } else {
+        limit.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;
