@@ -1,0 +1,217 @@
+//! Each origin beats the ones below it: a row for each kind of value.
+
+use super::*;
+
+/// One option at every origin: the texts differ, and `shown` tells which one counts.
+struct Row {
+    option: &'static OptionRecord,
+    /// As TOML, of the file and of the endpoint's table; the latter only for options that may.
+    file: &'static str,
+    endpoint: Option<&'static str>,
+    env: &'static str,
+    flag: &'static str,
+    show: fn(&ServerConfig) -> String,
+    /// Of default, file, endpoint, env and flag.
+    shown: [&'static str; 5],
+}
+
+/// A row for each kind of value.
+fn rows() -> Vec<Row> {
+    vec![
+        Row {
+            option: &options::LISTEN,
+            file: "\"127.0.0.1:1\"",
+            endpoint: None,
+            env: "127.0.0.1:3",
+            flag: "127.0.0.1:4",
+            show: |config| config.listen.port().to_string(),
+            shown: ["7001", "1", "", "3", "4"],
+        },
+        Row {
+            option: &options::DEV_ECHO,
+            file: "true",
+            endpoint: None,
+            env: "false",
+            flag: "true",
+            show: |config| config.endpoints.len().to_string(),
+            shown: ["1", "2", "", "1", "2"],
+        },
+        Row {
+            option: &options::SHARDS,
+            file: "1",
+            endpoint: None,
+            env: "auto",
+            flag: "3",
+            show: |config| config.shards.to_string(),
+            shown: ["4", "1", "", "4", "3"],
+        },
+        Row {
+            option: &options::CPUS,
+            file: "\"0\"",
+            endpoint: None,
+            env: "1,2",
+            flag: "3",
+            show: |config| format!("{:?}", config.cpus),
+            shown: [
+                "Some([0, 1, 2, 3])",
+                "Some([0])",
+                "",
+                "Some([1, 2])",
+                "Some([3])",
+            ],
+        },
+        Row {
+            option: &options::LOG_LEVEL,
+            file: "\"error\"",
+            endpoint: None,
+            env: "debug",
+            flag: "trace",
+            show: |config| format!("{:?}", config.log_level),
+            shown: ["Info", "Error", "", "Debug", "Trace"],
+        },
+        Row {
+            option: &options::MAX_MESSAGE_BYTES,
+            file: "\"1KiB\"",
+            endpoint: Some("2048"),
+            env: "3KiB",
+            flag: "4KiB",
+            show: |config| of_endpoint(config).limits.message_bytes_max.to_string(),
+            shown: ["65536", "1024", "2048", "3072", "4096"],
+        },
+        Row {
+            option: &options::BACKPRESSURE_LIMIT_BYTES,
+            file: "\"2MiB\"",
+            endpoint: Some("\"3MiB\""),
+            env: "4MiB",
+            flag: "5MiB",
+            show: |config| (of_endpoint(config).limits.backpressure_bytes_max >> 20).to_string(),
+            shown: ["1", "2", "3", "4", "5"],
+        },
+        Row {
+            option: &options::BACKPRESSURE_POLICY,
+            file: "\"drop-newest\"",
+            endpoint: Some("\"drop-oldest\""),
+            env: "close",
+            flag: "drop-newest",
+            show: |config| format!("{:?}", of_endpoint(config).limits.backpressure_policy),
+            shown: ["Close", "DropNewest", "DropOldest", "Close", "DropNewest"],
+        },
+        Row {
+            option: &options::MAX_SUBSCRIPTIONS,
+            file: "1",
+            endpoint: Some("2"),
+            env: "3",
+            flag: "4",
+            show: |config| of_endpoint(config).limits.subscriptions_max.to_string(),
+            shown: ["128", "1", "2", "3", "4"],
+        },
+        Row {
+            option: &options::PING_INTERVAL,
+            file: "\"1s\"",
+            endpoint: Some("\"2s\""),
+            env: "3s",
+            flag: "0",
+            show: |config| of_endpoint(config).limits.ping_interval_ms.to_string(),
+            shown: ["30000", "1000", "2000", "3000", "0"],
+        },
+        Row {
+            option: &options::IDLE_TIMEOUT,
+            file: "\"1m\"",
+            endpoint: Some("0"),
+            env: "3m",
+            flag: "4m",
+            show: |config| of_endpoint(config).limits.idle_timeout_ms.to_string(),
+            shown: ["90000", "60000", "0", "180000", "240000"],
+        },
+        Row {
+            option: &options::ALLOW_PUBLISH,
+            file: "[\"c1\"]",
+            endpoint: Some("[\"c2\", \"x\"]"),
+            env: "c3 x",
+            flag: "c4",
+            show: |config| first_of(|name| of_endpoint(config).rules.may_publish(name, "e")),
+            shown: ["none", "c1", "c2", "c3", "c4"],
+        },
+        Row {
+            option: &options::ALLOW_SUBSCRIBE,
+            file: "[\"private-c1\"]",
+            endpoint: Some("[\"private-c2\"]"),
+            env: "private-c3,private-x",
+            flag: "private-c4",
+            show: |config| {
+                first_of(|name| {
+                    of_endpoint(config)
+                        .rules
+                        .may_subscribe(&format!("private-{name}"))
+                })
+            },
+            shown: ["none", "c1", "c2", "c3", "c4"],
+        },
+    ]
+}
+
+fn first_of(may: impl Fn(&str) -> bool) -> String {
+    let names = ["c1", "c2", "c3", "c4"];
+    let allowed: Vec<&str> = names.into_iter().filter(|name| may(name)).collect();
+    assert!(
+        allowed.len() < 2,
+        "lists of different origins never add up: {allowed:?}"
+    );
+    allowed.first().unwrap_or(&"none").to_string()
+}
+
+#[test]
+fn each_origin_beats_the_ones_below_it_for_each_kind_of_value() {
+    for row in rows() {
+        let name = row.option.name;
+        let env_name = row.option.env_name();
+        let of_file = format!("{name} = {}\n", row.file);
+        let of_table = match row.endpoint {
+            Some(value) => {
+                format!("[[endpoint]]\npath = \"/a\"\ndialect = \"strav\"\n{name} = {value}\n")
+            }
+            None => String::new(),
+        };
+        let env = [(env_name.as_str(), row.env)];
+        let flag_texts = [row.flag];
+        let flags: [(&'static OptionRecord, &[&str]); 1] = [(row.option, &flag_texts)];
+        // All sources below the one in question speak too; then every one alone.
+        for below in [true, false] {
+            let file = |with_file: bool, with_table: bool| {
+                let file = if with_file { of_file.as_str() } else { "" };
+                let table = if with_table { of_table.as_str() } else { "" };
+                format!("{file}{table}")
+            };
+            let cases = [
+                (file(false, false), false, false),
+                (file(true, false), false, false),
+                (file(below, true), false, false),
+                (file(below, below), true, false),
+                (file(below, below), below, true),
+            ];
+            for ((file, with_env, with_flag), shown) in cases.into_iter().zip(row.shown) {
+                if shown.is_empty() {
+                    continue;
+                }
+                let given = Given {
+                    file: &file,
+                    env: if with_env { &env } else { &[] },
+                    flags: if with_flag { &flags } else { &[] },
+                };
+                assert_eq!((row.show)(&given.config()), shown, "{name}, {file:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_that_an_endpoint_may_set_has_its_row() {
+    for option in options::OF_ENDPOINTS {
+        let row = rows().into_iter().find(|row| row.option == option);
+        assert!(
+            row.is_some_and(|row| row.endpoint.is_some()),
+            "{}",
+            option.name
+        );
+    }
+}
