@@ -2,11 +2,13 @@
 
 The first three `sh` blocks of README.md are: start the server, subscribe, publish. The first `text`
 block is what the subscriber prints. All of it runs at the top of the repository, on the default port.
+Where another process has that port, each command gets a flag that names a free one, and nothing else changes.
 """
 
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The README's paths begin with target/, wherever this machine else puts what it builds.
 ENVIRONMENT = {key: text for key, text in os.environ.items() if key != "CARGO_TARGET_DIR"}
+
+DEFAULT_PORT = 7001
 
 # A release build from nothing, on a slow machine.
 BUILD_SECONDS = 900
@@ -69,14 +73,37 @@ def expect(what, is_so, should_be):
         raise NotAsWritten(f"{what}: {is_so!r}, but it should be {should_be!r}")
 
 
+def port_of(address):
+    """The port that `address` gets, or None if another process has it."""
+    with socket.socket() as probe:
+        # As the server does: connections that linger from a former run do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen()
+        except OSError:
+            return None
+        return probe.getsockname()[1]
+
+
+def commands(readme):
+    serve, subscribe, publish = (block.strip() for block in blocks(readme, "sh")[:3])
+    if port_of(("127.0.0.1", DEFAULT_PORT)):
+        return serve, subscribe, publish
+    port = port_of(("127.0.0.1", 0))
+    print(f"another process has port {DEFAULT_PORT}, so each command also names port {port}")
+    url = f" --url ws://127.0.0.1:{port}/_broadcast"
+    return f"{serve} --listen 127.0.0.1:{port}", subscribe + url, publish + url
+
+
 def try_it(running):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    serve, subscribe, publish = (block.strip() for block in blocks(readme, "sh")[:3])
     printed = blocks(readme, "text")[0]
 
     # Built apart, so that the time of a build and the time of a start each have their own limit.
     build = ["cargo", "build", "--release", "--locked"]
     subprocess.run(build, cwd=ROOT, env=ENVIRONMENT, check=True, timeout=BUILD_SECONDS)
+    serve, subscribe, publish = commands(readme)
     server = start(serve, stdout=subprocess.PIPE)
     running.append(server)
     wait_for_line(server, server.stdout, "driver", "the server")
