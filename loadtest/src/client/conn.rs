@@ -1,0 +1,38 @@
+//! One connection: its wire and what it is there for.
+
+use super::wire::Wire;
+use crate::checks::Track;
+use crate::topology::Client;
+
+/// A connection of this thread.
+#[derive(Debug)]
+pub(super) struct Conn {
+    /// The socket; `None` once it has ended.
+    pub(super) wire: Option<Wire>,
+    /// Whether the poller watches for room to write.
+    pub(super) watches_room: bool,
+    /// Who sits there.
+    pub(super) seat: Seat,
+}
+
+/// The client of a connection.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// Its index among all clients.
+    pub(super) index: u32,
+    /// What it does.
+    pub(super) client: Client,
+    /// How far it is.
+    pub(super) stage: Stage,
+    /// One for each source of its topic, in the topic's order.
+    pub(super) tracks: Box<[Track]>,
+}
+
+/// How far a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Not yet greeted, or not yet subscribed.
+    Joining,
+    /// Subscribed, or greeted if it does not subscribe.
+    Ready,
+}

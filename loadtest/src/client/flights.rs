@@ -1,0 +1,168 @@
+//! Which publications of a closed loop are in flight.
+//!
+//! Each thread counts its own subscribers' deliveries. The last one of a thread takes the thread off the
+//! publication's list, and the last thread tells the publisher's thread that the publication has landed.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::plan::{Pace, Plan};
+use crate::topology::Topology;
+
+/// A publication that all its subscribers have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Landed {
+    /// Its publisher.
+    pub(super) publisher: u32,
+    /// Its number.
+    pub(super) number: u64,
+}
+
+/// What the threads share: for each slot of each publisher, how many threads wait for deliveries.
+#[derive(Debug)]
+pub(crate) struct Flights {
+    /// Slots of a publisher; 0 if the loop is open.
+    slots: usize,
+    threads_left: Vec<AtomicU32>,
+    /// For each topic and thread, the subscribers there.
+    subscribers: Vec<u32>,
+    threads: usize,
+    /// For each publisher, the client that it is.
+    clients: Vec<u32>,
+}
+
+impl Flights {
+    /// The number of slots leaves room to overtake: a publication that is late keeps its slot, while
+    /// those behind it may land and be followed by others.
+    pub(super) fn new(topology: &Topology, plan: &Plan, threads: usize) -> Self {
+        let slots = match plan.pace {
+            Pace::Closed { window } => (window as usize * 4).next_power_of_two(),
+            Pace::Open { .. } | Pace::Silent => 0,
+        };
+        let mut subscribers = vec![0; topology.topics.len() * threads];
+        let mut clients = vec![0; topology.publishers.len()];
+        for (index, client) in topology.clients.iter().enumerate() {
+            if let Some(topic) = client.topic {
+                subscribers[topic as usize * threads + index % threads] += 1;
+            }
+            if let Some(publisher) = client.publisher {
+                clients[publisher as usize] = index as u32;
+            }
+        }
+        let threads_left = (0..slots * topology.publishers.len()).map(|_| AtomicU32::new(0));
+        Self {
+            slots,
+            threads_left: threads_left.collect(),
+            subscribers,
+            threads,
+            clients,
+        }
+    }
+
+    /// The client whose publication landed.
+    pub(super) fn client_of(&self, landed: Landed) -> u32 {
+        self.clients[landed.publisher as usize]
+    }
+
+    /// Slots of each publisher.
+    pub(super) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// Notes that a publication is about to be written. Its slot must be free.
+    pub(super) fn take_off(&self, landing: Landed, topic: u32) {
+        let threads = self.subscribers_of(topic).iter();
+        let threads = threads.filter(|subscribers| **subscribers > 0).count();
+        // Relaxed: the other threads learn of the publication through sockets, or not at all.
+        self.threads_left[self.slot(landing)].store(threads as u32, Ordering::Relaxed);
+    }
+
+    fn slot(&self, landing: Landed) -> usize {
+        landing.publisher as usize * self.slots + (landing.number as usize & (self.slots - 1))
+    }
+
+    fn subscribers_of(&self, topic: u32) -> &[u32] {
+        let from = topic as usize * self.threads;
+        &self.subscribers[from..from + self.threads]
+    }
+}
+
+/// One thread's counts.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    thread: usize,
+    arrived: Vec<u32>,
+}
+
+impl Arrivals {
+    /// Of a thread that has seen nothing.
+    pub(super) fn new(flights: &Flights, thread: usize) -> Self {
+        Self {
+            thread,
+            arrived: vec![0; flights.threads_left.len()],
+        }
+    }
+
+    /// Notes the first delivery of a publication to a subscriber of this thread; `true` when it was the
+    /// last of all.
+    #[inline]
+    pub(super) fn arrive(&mut self, flights: &Flights, landing: Landed, topic: u32) -> bool {
+        if flights.slots == 0 {
+            return false;
+        }
+        let slot = flights.slot(landing);
+        let arrived = &mut self.arrived[slot];
+        *arrived += 1;
+        if *arrived < flights.subscribers_of(topic)[self.thread] {
+            return false;
+        }
+        *arrived = 0;
+        flights.threads_left[slot].fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn flights(subscribers: u32, threads: usize) -> (Flights, Vec<Arrivals>) {
+        let plan = Plan {
+            pace: Pace::Closed { window: 2 },
+            burst: 1,
+            warmup: Duration::ZERO,
+            duration: Duration::ZERO,
+        };
+        let flights = Flights::new(&Topology::fan_out(subscribers, 1, 1), &plan, threads);
+        let arrivals = (0..threads).map(|thread| Arrivals::new(&flights, thread));
+        let arrivals = arrivals.collect();
+        (flights, arrivals)
+    }
+
+    #[test]
+    fn a_publication_lands_with_its_last_delivery_on_the_last_thread() {
+        // Two subscribers on thread 0, one on thread 1.
+        let (flights, mut threads) = flights(3, 2);
+        for number in 0..100 {
+            let landing = Landed {
+                publisher: 0,
+                number,
+            };
+            flights.take_off(landing, 0);
+            assert!(!threads[0].arrive(&flights, landing, 0));
+            assert!(!threads[1].arrive(&flights, landing, 0));
+            assert!(threads[0].arrive(&flights, landing, 0));
+        }
+    }
+
+    #[test]
+    fn threads_without_subscribers_are_not_waited_for() {
+        let (flights, mut threads) = flights(1, 4);
+        let landing = Landed {
+            publisher: 0,
+            number: 9,
+        };
+        flights.take_off(landing, 0);
+        assert!(threads[0].arrive(&flights, landing, 0));
+    }
+}

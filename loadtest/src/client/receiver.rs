@@ -1,0 +1,234 @@
+//! Reads the messages of a thread's connections, and checks every delivery.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::conn::{Conn, Seat, Stage};
+use super::flights::{Arrivals, Landed};
+use super::shared::{Counts, Shared};
+use super::wire::{Incoming, Out};
+use crate::body::BodyFault;
+use crate::checks::{Arrival, Fault, Faults};
+use crate::envelope::{self, ServerMessage};
+use crate::frames::Opcode;
+use crate::plan::Phases;
+use crate::recorder::Recorder;
+use crate::topology::Source;
+
+/// The longest piece of a message that a complaint shows.
+const EXCERPT_BYTES_MAX: usize = 160;
+
+/// The receiving half of a thread.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    /// What the thread has counted.
+    pub(super) counts: Counts,
+    /// What was not right.
+    pub(super) faults: Faults,
+    /// Latencies of the measured window.
+    pub(super) recorder: Recorder,
+    /// Publications that landed since the publishers looked.
+    pub(super) landed: Vec<Landed>,
+    /// When the run measures.
+    pub(super) phases: Option<Phases>,
+    shared: Arc<Shared>,
+    arrivals: Arrivals,
+}
+
+impl Receiver {
+    /// For the thread of this index.
+    pub(super) fn new(shared: Arc<Shared>, lane: usize) -> Self {
+        Self {
+            counts: Counts::default(),
+            faults: Faults::default(),
+            recorder: Recorder::new(),
+            landed: Vec::new(),
+            phases: None,
+            arrivals: Arrivals::new(&shared.flights, lane),
+            shared,
+        }
+    }
+
+    /// Handles what came in on a connection at `now_ns`.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        seat: &mut Seat,
+        incoming: Incoming<'_>,
+        out: &mut Out,
+        now_ns: u64,
+    ) {
+        let text = match incoming {
+            Incoming::Message(text) => text,
+            Incoming::Upgraded => return self.join(seat, out),
+        };
+        let quick = seat.client.topic.and_then(|topic| {
+            let body = self.shared.quick[topic as usize].body(text)?;
+            Some((topic, body))
+        });
+        match quick {
+            Some((topic, body)) => self.take_body(seat, topic, body, now_ns),
+            None => self.take_other(seat, text, out, now_ns),
+        }
+    }
+
+    /// Counts a fault.
+    pub(super) fn note(&mut self, fault: Fault, words: impl FnOnce() -> String) {
+        self.counts.faults += 1;
+        self.faults.note(fault, words);
+    }
+
+    /// Deliveries to this connection that never came.
+    pub(super) fn lost(&self, conn: &Conn) -> u64 {
+        let Some(topic) = conn.seat.client.topic else {
+            return 0;
+        };
+        let sources = &self.shared.topology.topics[topic as usize].sources;
+        let lost = sources
+            .iter()
+            .zip(&conn.seat.tracks)
+            .map(|(source, track)| {
+                let published = &self.shared.published[source.publisher as usize];
+                track.lost(source.places(published.load(Ordering::Acquire)))
+            });
+        lost.sum()
+    }
+
+    fn join(&mut self, seat: &Seat, out: &mut Out) {
+        if let Some(topic) = seat.client.topic {
+            let mut message = Vec::new();
+            let name = &self.shared.topology.topics[topic as usize].name;
+            envelope::write_subscribe(name, &mut message);
+            out.push(Opcode::Text, &message);
+        }
+    }
+
+    #[inline]
+    fn take_body(&mut self, seat: &mut Seat, topic: u32, body: &[u8], now_ns: u64) {
+        let stamp = match self.shared.body.read(body) {
+            Ok(stamp) => stamp,
+            Err(fault) => return self.note_body(fault, seat, body),
+        };
+        let sources = &self.shared.topology.topics[topic as usize].sources;
+        let track = find_source(sources, stamp.publisher).and_then(|index| {
+            let place = sources[index].place(stamp.number)?;
+            Some((index, place))
+        });
+        // A right sum, but nobody publishes that number to this topic: one topic's body under another.
+        let Some((index, place)) = track else {
+            return self.note_body(BodyFault::Corrupted, seat, body);
+        };
+        let arrival = seat.tracks[index].arrive(place);
+        match arrival {
+            Arrival::Forward => {}
+            Arrival::Reordered => self.note(Fault::Reordered, || {
+                format!("client {}: publication {stamp:?} came late", seat.index)
+            }),
+            Arrival::Duplicate => {
+                return self.note(Fault::Duplicated, || {
+                    format!("client {}: publication {stamp:?} came again", seat.index)
+                });
+            }
+        }
+        self.counts.delivered += 1;
+        let planned_ns = stamp.planned_ns;
+        if self
+            .phases
+            .is_some_and(|phases| phases.is_measured(planned_ns))
+        {
+            self.recorder.record(planned_ns, now_ns);
+        }
+        let landing = Landed {
+            publisher: stamp.publisher,
+            number: stamp.number,
+        };
+        if self.arrivals.arrive(&self.shared.flights, landing, topic) {
+            self.landed.push(landing);
+        }
+    }
+
+    #[cold]
+    fn take_other(&mut self, seat: &mut Seat, text: &[u8], out: &mut Out, now_ns: u64) {
+        let shared = Arc::clone(&self.shared);
+        let topic = seat.client.topic;
+        let own = topic.map(|topic| shared.topology.topics[topic as usize].name.as_str());
+        match envelope::read(text) {
+            ServerMessage::Welcome if topic.is_none() => self.set_ready(seat),
+            ServerMessage::Welcome => {}
+            ServerMessage::Ok { topic } if Some(topic.as_ref()) == own => self.set_ready(seat),
+            ServerMessage::Ok { topic } => self.note(Fault::ForeignTopic, || {
+                format!("client {}: ok for {topic:?}, never asked for", seat.index)
+            }),
+            ServerMessage::Ping => out.push(Opcode::Text, envelope::PONG),
+            ServerMessage::Err { topic, reason } => self.refused(seat, &topic, &reason),
+            ServerMessage::Msg { topic: name, body } => match (topic, body) {
+                (Some(topic), Some(body)) if Some(name.as_ref()) == own => {
+                    self.take_body(seat, topic, body.as_bytes(), now_ns);
+                }
+                (_, Some(_)) if Some(name.as_ref()) != own => {
+                    self.note(Fault::ForeignTopic, || {
+                        let index = seat.index;
+                        format!("client {index}: a publication to {name:?}, not subscribed to")
+                    });
+                }
+                _ => self.note_message(seat, text),
+            },
+            ServerMessage::Unknown => self.note_message(seat, text),
+        }
+    }
+
+    fn set_ready(&mut self, seat: &mut Seat) {
+        if seat.stage == Stage::Joining {
+            seat.stage = Stage::Ready;
+            self.counts.ready += 1;
+        }
+    }
+
+    fn refused(&mut self, seat: &Seat, topic: &str, reason: &str) {
+        if seat.stage == Stage::Joining {
+            return self.shared.give_up(format!(
+                "the server refused to subscribe to {topic:?}: {reason}"
+            ));
+        }
+        // All further ones would be refused alike: say it now rather than after the whole duration.
+        self.shared.give_up(format!(
+            "the server refused a publication to {topic:?}: {reason} \
+             (shardcast allows it with --allow-publish 'load.*')"
+        ));
+        self.note(Fault::Refused, || {
+            format!("client {}: publish to {topic:?}: {reason}", seat.index)
+        });
+    }
+
+    fn note_body(&mut self, fault: BodyFault, seat: &Seat, body: &[u8]) {
+        let (fault, words) = match fault {
+            BodyFault::OtherRun => (Fault::ForeignRun, "a publication of another run"),
+            BodyFault::Corrupted => (Fault::Corrupted, "a body that nobody sent so"),
+        };
+        self.note(fault, || {
+            format!("client {}: {words}: {}", seat.index, excerpt(body))
+        });
+    }
+
+    fn note_message(&mut self, seat: &Seat, text: &[u8]) {
+        self.note(Fault::Corrupted, || {
+            let index = seat.index;
+            format!("client {index}: a message of no kind: {}", excerpt(text))
+        });
+    }
+}
+
+#[inline]
+fn find_source(sources: &[Source], publisher: u32) -> Option<usize> {
+    match sources {
+        [only] => (only.publisher == publisher).then_some(0),
+        _ => sources
+            .binary_search_by_key(&publisher, |source| source.publisher)
+            .ok(),
+    }
+}
+
+fn excerpt(text: &[u8]) -> String {
+    let end = text.len().min(EXCERPT_BYTES_MAX);
+    format!("{:?}", String::from_utf8_lossy(&text[..end]))
+}

@@ -1,0 +1,236 @@
+//! One socket: bytes in become messages, messages out become bytes.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::frames::{self, Header, Opcode};
+use crate::target;
+
+/// What a server may leave unread before publishers wait for it: some thousands of publications, so that
+/// a short stall of the server does not stop the schedule.
+const OUT_BYTES_MAX: usize = 4 << 20;
+
+/// A socket with what is left over between its reads and writes.
+#[derive(Debug)]
+pub(super) struct Wire {
+    socket: TcpStream,
+    is_upgraded: bool,
+    /// Bytes of a frame, or of the response's head, whose end has not come.
+    rest: Vec<u8>,
+    /// The message before its last fragment.
+    fragments: Option<Vec<u8>>,
+    /// What is to be sent.
+    pub(super) out: Out,
+}
+
+/// Bytes waiting to be sent, and the masks that frames get.
+#[derive(Debug)]
+pub(super) struct Out {
+    bytes: Vec<u8>,
+    sent: usize,
+    mask: u32,
+}
+
+/// What came in.
+pub(super) enum Incoming<'a> {
+    /// The connection has become a WebSocket.
+    Upgraded,
+    /// A whole message, text or binary.
+    Message(&'a [u8]),
+}
+
+impl Wire {
+    /// Begins to connect, and queues the upgrade request.
+    pub(super) fn connect(
+        addr: SocketAddr,
+        source: Option<SocketAddr>,
+        request: &[u8],
+    ) -> io::Result<Self> {
+        let family = match addr {
+            SocketAddr::V4(_) => AddressFamily::INET,
+            SocketAddr::V6(_) => AddressFamily::INET6,
+        };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+        // Publications must not wait for acknowledgements of those before.
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        if let Some(source) = source {
+            net::bind(&socket, &source)?;
+        }
+        match net::connect(&socket, &addr) {
+            Ok(()) | Err(Errno::INPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Self {
+            socket: socket.into(),
+            is_upgraded: false,
+            rest: Vec::new(),
+            fragments: None,
+            out: Out {
+                bytes: request.to_vec(),
+                sent: 0,
+                mask: 0x9e37_79b9,
+            },
+        })
+    }
+
+    /// Reads what the socket has, and gives each whole message to `sink` with the way to answer.
+    ///
+    /// `buffer` is scratch space: the larger, the fewer reads. Returns the bytes read.
+    ///
+    /// # Errors
+    ///
+    /// Words for why the connection has ended.
+    pub(super) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        mut sink: impl FnMut(Incoming<'_>, &mut Out),
+    ) -> Result<usize, String> {
+        let mut bytes = 0;
+        loop {
+            let read = match self.socket.read(buffer) {
+                Ok(0) => return Err("the server closed the connection".to_owned()),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(bytes),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(format!("connection lost: {error}")),
+            };
+            bytes += read;
+            if self.rest.is_empty() {
+                let used = self.consume(&buffer[..read], &mut sink)?;
+                self.rest.extend_from_slice(&buffer[used..read]);
+            } else {
+                let mut rest = std::mem::take(&mut self.rest);
+                rest.extend_from_slice(&buffer[..read]);
+                let used = self.consume(&rest, &mut sink)?;
+                rest.drain(..used);
+                self.rest = rest;
+            }
+            // A short read has emptied the socket: asking again would tell only that.
+            if read < buffer.len() {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// Sends what is queued; `true` when all of it went.
+    pub(super) fn flush(&mut self) -> io::Result<bool> {
+        let out = &mut self.out;
+        while out.sent < out.bytes.len() {
+            match self.socket.write(&out.bytes[out.sent..]) {
+                Ok(sent) => out.sent += sent,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        out.bytes.clear();
+        out.sent = 0;
+        Ok(true)
+    }
+
+    /// Handles the whole frames at the front of `input`; returns how many bytes they took.
+    fn consume(
+        &mut self,
+        input: &[u8],
+        sink: &mut impl FnMut(Incoming<'_>, &mut Out),
+    ) -> Result<usize, String> {
+        let mut used = 0;
+        if !self.is_upgraded {
+            let Some(head) = target::read_response(input)? else {
+                return Ok(0);
+            };
+            used = head;
+            self.is_upgraded = true;
+            sink(Incoming::Upgraded, &mut self.out);
+        }
+        while let Some(header) = frames::read_header(&input[used..])
+            .map_err(|fault| format!("the server sent {}", fault.text()))?
+        {
+            let frame = &input[used..];
+            let Some(payload) = frame.get(header.header_bytes..header.frame_bytes()) else {
+                break;
+            };
+            used += header.frame_bytes();
+            let is_whole = header.is_last && self.fragments.is_none();
+            match header.opcode {
+                Opcode::Text | Opcode::Binary if is_whole => {
+                    sink(Incoming::Message(payload), &mut self.out);
+                }
+                _ => self.consume_uncommon(header, payload, sink)?,
+            }
+        }
+        Ok(used)
+    }
+
+    fn consume_uncommon(
+        &mut self,
+        header: Header,
+        payload: &[u8],
+        sink: &mut impl FnMut(Incoming<'_>, &mut Out),
+    ) -> Result<(), String> {
+        match (header.opcode, &mut self.fragments) {
+            (Opcode::Ping, _) => self.out.push(Opcode::Pong, payload),
+            (Opcode::Pong, _) => {}
+            (Opcode::Close, _) => return Err(close_words(payload)),
+            (Opcode::Continuation, Some(fragments)) => {
+                fragments.extend_from_slice(payload);
+                if header.is_last {
+                    let message = self.fragments.take().unwrap_or_default();
+                    sink(Incoming::Message(&message), &mut self.out);
+                }
+            }
+            (Opcode::Text | Opcode::Binary, fragments @ None) => {
+                *fragments = Some(payload.to_vec());
+            }
+            (Opcode::Continuation, None) => return Err("a fragment of no message".to_owned()),
+            (Opcode::Text | Opcode::Binary, Some(_)) => {
+                return Err("a message inside a message".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Out {
+    /// Queues a frame.
+    pub(super) fn push(&mut self, opcode: Opcode, payload: &[u8]) {
+        // A linear congruence is no secret, and need not be one: no browser or proxy is involved.
+        self.mask = self
+            .mask
+            .wrapping_mul(1_664_525)
+            .wrapping_add(1_013_904_223);
+        frames::write_masked(opcode, payload, self.mask, &mut self.bytes);
+    }
+
+    /// Whether nothing is queued.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether the server has left too much unread.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() - self.sent > OUT_BYTES_MAX
+    }
+}
+
+fn close_words(payload: &[u8]) -> String {
+    match payload {
+        [high, low, reason @ ..] => format!(
+            "the server closed the connection with {} {:?}",
+            u16::from_be_bytes([*high, *low]),
+            String::from_utf8_lossy(reason)
+        ),
+        _ => "the server closed the connection without a code".to_owned(),
+    }
+}

@@ -1,0 +1,386 @@
+//! The loop of a client thread.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+    timerfd_settime,
+};
+
+use super::conn::{Conn, Seat, Stage};
+use super::publishing::Publishing;
+use super::receiver::Receiver;
+use super::shared::Shared;
+use super::wire::{Incoming, Wire};
+use crate::checks::{Fault, Faults, Track};
+use crate::failure::Failure;
+use crate::frames::Opcode;
+use crate::machine;
+use crate::plan::Phases;
+
+/// Connections of a thread that are being set up at a time: well below any listen backlog.
+const JOINING_MAX: usize = 64;
+
+/// Scratch space for reads: a whole burst for one subscriber, so that one read takes it.
+const READ_BYTES: usize = 256 << 10;
+
+/// Events taken from the kernel at a time.
+const EVENTS_MAX: usize = 1_024;
+
+/// How long a wait may last: counters and latencies are shown at least this often.
+const WAIT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
+/// How often latencies are handed over.
+const HAND_OVER: Duration = Duration::from_millis(500);
+
+const WAKE: u64 = u64::MAX;
+const TIMER: u64 = u64::MAX - 1;
+
+/// One client thread.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    lane: usize,
+    epoll: OwnedFd,
+    timer: OwnedFd,
+    timer_at_ns: u64,
+    to_join: VecDeque<u32>,
+    conns: Vec<Conn>,
+    phases: Option<Phases>,
+    receiver: Receiver,
+    publishing: Publishing,
+    buffer: Vec<u8>,
+    handed_over_ns: u64,
+}
+
+/// What a thread has to say at its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// What was not right, lost deliveries included.
+    pub(crate) faults: Faults,
+}
+
+impl Worker {
+    /// Runs the thread of index `lane` to its end, pinned to `cpu` if given.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no poller, or the thread may not run on that core.
+    pub(crate) fn run(
+        shared: Arc<Shared>,
+        lane: usize,
+        cpu: Option<usize>,
+    ) -> Result<Finished, Failure> {
+        if let Some(cpu) = cpu {
+            machine::pin_to(cpu)?;
+        }
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        shared.lanes[lane].thread.store(thread, Ordering::Relaxed);
+        let mut worker = Self::new(shared, lane)
+            .map_err(|error| Failure::system("cannot set up a client thread", error))?;
+        worker
+            .turn_until_the_end()
+            .map_err(|error| Failure::system("a client thread cannot go on", error))?;
+        Ok(worker.finish())
+    }
+
+    fn new(shared: Arc<Shared>, lane: usize) -> rustix::io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
+        let wake = &shared.lanes[lane].wake;
+        epoll::add(&epoll, wake, EventData::new_u64(WAKE), EventFlags::IN)?;
+
+        let clients = 0..shared.topology.clients.len() as u32;
+        let to_join: VecDeque<u32> = clients
+            .filter(|client| shared.lane_of(*client) == lane)
+            .collect();
+        let publishers: Vec<(u32, usize)> = to_join
+            .iter()
+            .enumerate()
+            .filter_map(|(conn, client)| {
+                let client = shared.topology.clients[*client as usize];
+                Some((client.publisher?, conn))
+            })
+            .collect();
+        Ok(Self {
+            receiver: Receiver::new(Arc::clone(&shared), lane),
+            publishing: Publishing::new(Arc::clone(&shared), &publishers),
+            lane,
+            epoll,
+            timer,
+            timer_at_ns: 0,
+            conns: Vec::with_capacity(to_join.len()),
+            to_join,
+            phases: None,
+            buffer: vec![0; READ_BYTES],
+            handed_over_ns: 0,
+            shared,
+        })
+    }
+
+    fn turn_until_the_end(&mut self) -> rustix::io::Result<()> {
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        while !self.shared.is_ending() {
+            self.join_more();
+            self.publish()?;
+            self.show();
+            events.clear();
+            match epoll::wait(
+                &self.epoll,
+                rustix::buffer::spare_capacity(&mut events),
+                Some(&WAIT),
+            ) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+            for event in &events {
+                self.handle(*event)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) -> rustix::io::Result<()> {
+        let Event { flags, data } = event;
+        match data.u64() {
+            token @ (WAKE | TIMER) => {
+                let descriptor = match token {
+                    WAKE => &self.shared.lanes[self.lane].wake,
+                    _ => &self.timer,
+                };
+                // What is read is only how often; it is empty when the timer was set anew since.
+                let _times = rustix::io::read(descriptor, &mut [0; 8][..]);
+            }
+            conn => {
+                let index = conn as usize;
+                if flags.contains(EventFlags::OUT) {
+                    self.flush(index)?;
+                }
+                if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+                    self.read(index)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, index: usize) -> rustix::io::Result<()> {
+        let Conn { wire, seat, .. } = &mut self.conns[index];
+        let Some(open) = wire else {
+            return Ok(());
+        };
+        let receiver = &mut self.receiver;
+        // One reading of the clock for all that one read brings: it arrived together.
+        let now_ns = self.shared.clock.now_ns();
+        let read = open.read(&mut self.buffer, |incoming: Incoming<'_>, out| {
+            receiver.take(seat, incoming, out, now_ns);
+        });
+        match read {
+            Ok(bytes) => receiver.counts.bytes += bytes as u64,
+            Err(why) => {
+                self.lose(index, &why);
+                return Ok(());
+            }
+        }
+        if !open.out.is_empty() {
+            self.flush(index)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, index: usize) -> rustix::io::Result<()> {
+        let conn = &mut self.conns[index];
+        let Some(wire) = &mut conn.wire else {
+            return Ok(());
+        };
+        let is_done = match wire.flush() {
+            Ok(is_done) => is_done,
+            Err(error) => {
+                self.lose(index, &format!("connection lost: {error}"));
+                return Ok(());
+            }
+        };
+        if conn.watches_room == is_done {
+            conn.watches_room = !is_done;
+            let flags = match is_done {
+                true => EventFlags::IN,
+                false => EventFlags::IN | EventFlags::OUT,
+            };
+            epoll::modify(&self.epoll, wire, EventData::new_u64(index as u64), flags)?;
+        }
+        if is_done && let Some(publisher) = conn.seat.client.publisher {
+            self.publishing.has_room(publisher);
+        }
+        Ok(())
+    }
+
+    /// A connection has ended before the run did.
+    fn lose(&mut self, index: usize, why: &str) {
+        let conn = &mut self.conns[index];
+        // Dropping the socket takes it out of the poller as well.
+        conn.wire = None;
+        let Seat { index, stage, .. } = conn.seat;
+        if stage == Stage::Joining {
+            let addr = self.shared.target.addr;
+            self.shared
+                .give_up(format!("cannot set up connection {index} to {addr}: {why}"));
+        } else {
+            self.receiver
+                .note(Fault::Disconnected, || format!("client {index}: {why}"));
+        }
+    }
+
+    fn join_more(&mut self) {
+        while !self.to_join.is_empty()
+            && self.conns.len() - (self.receiver.counts.ready as usize) < JOINING_MAX
+        {
+            let Some(client) = self.to_join.pop_front() else {
+                return;
+            };
+            if let Err(error) = self.join(client) {
+                let addr = self.shared.target.addr;
+                self.to_join.clear();
+                self.shared
+                    .give_up(format!("cannot connect to {addr}: {error}"));
+            }
+        }
+    }
+
+    fn join(&mut self, index: u32) -> std::io::Result<()> {
+        let target = &self.shared.target;
+        let wire = Wire::connect(target.addr, target.source(index), &target.request)?;
+        let token = EventData::new_u64(self.conns.len() as u64);
+        // It becomes writable when it is connected.
+        epoll::add(&self.epoll, &wire, token, EventFlags::IN | EventFlags::OUT)?;
+        let topology = &self.shared.topology;
+        let client = topology.clients[index as usize];
+        let sources = client
+            .topic
+            .map_or(0, |topic| topology.topics[topic as usize].sources.len());
+        self.conns.push(Conn {
+            wire: Some(wire),
+            watches_room: true,
+            seat: Seat {
+                index,
+                client,
+                stage: Stage::Joining,
+                tracks: (0..sources).map(|_| Track::default()).collect(),
+            },
+        });
+        Ok(())
+    }
+
+    fn publish(&mut self) -> rustix::io::Result<()> {
+        if self.phases.is_none() {
+            self.phases = self.shared.phases();
+            self.receiver.phases = self.phases;
+            if let Some(phases) = &self.phases {
+                self.receiver.counts.owed = self.publishing.begin(phases);
+            }
+        }
+        let Some(phases) = self.phases else {
+            return Ok(());
+        };
+        self.exchange_landed();
+        let now_ns = self.shared.clock.now_ns();
+        let mut written = Vec::new();
+        self.publishing.run(
+            &phases,
+            now_ns,
+            &mut self.conns,
+            &mut self.receiver.counts,
+            |conn| written.push(conn),
+        );
+        if !written.is_empty() {
+            // The others must know what to expect before it can arrive.
+            self.shared.lanes[self.lane].show(&self.receiver.counts);
+        }
+        for conn in written {
+            self.flush(conn)?;
+        }
+        self.set_timer(&phases, now_ns)
+    }
+
+    /// Hands landed publications to their publishers, here and on other threads.
+    fn exchange_landed(&mut self) {
+        let lanes = &self.shared.lanes;
+        for landed in self.receiver.landed.drain(..) {
+            let client = self.shared.flights.client_of(landed);
+            let lane = self.shared.lane_of(client);
+            if lane == self.lane {
+                self.publishing.land(landed);
+            } else {
+                let mut list = lanes[lane].lock_landed();
+                list.push(landed);
+                // The first one wakes the thread; it takes the others along.
+                if list.len() == 1 {
+                    lanes[lane].wake_up();
+                }
+            }
+        }
+        if lanes.len() > 1 {
+            let list = std::mem::take(&mut *lanes[self.lane].lock_landed());
+            for landed in list {
+                self.publishing.land(landed);
+            }
+        }
+    }
+
+    fn set_timer(&mut self, phases: &Phases, now_ns: u64) -> rustix::io::Result<()> {
+        let Some(at_ns) = self.publishing.next_instant_ns(phases, now_ns) else {
+            return Ok(());
+        };
+        if at_ns == self.timer_at_ns {
+            return Ok(());
+        }
+        self.timer_at_ns = at_ns;
+        let wait_ns = at_ns.saturating_sub(self.shared.clock.now_ns()).max(1);
+        let timespec = |ns: u64| Timespec {
+            tv_sec: (ns / 1_000_000_000) as i64,
+            tv_nsec: (ns % 1_000_000_000) as i64,
+        };
+        let once = Itimerspec {
+            it_interval: timespec(0),
+            it_value: timespec(wait_ns),
+        };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
+        Ok(())
+    }
+
+    fn show(&mut self) {
+        self.shared.lanes[self.lane].show(&self.receiver.counts);
+        let now_ns = self.shared.clock.now_ns();
+        if now_ns - self.handed_over_ns > HAND_OVER.as_nanos() as u64 {
+            self.handed_over_ns = now_ns;
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let mut latencies = self.shared.lanes[self.lane].lock_latencies();
+        self.receiver.recorder.drain_into(&mut latencies);
+    }
+
+    fn finish(mut self) -> Finished {
+        self.hand_over();
+        let lost: u64 = self.conns.iter().map(|conn| self.receiver.lost(conn)).sum();
+        let mut faults = std::mem::take(&mut self.receiver.faults);
+        faults.lost += lost;
+        for wire in self.conns.iter_mut().filter_map(|conn| conn.wire.as_mut()) {
+            wire.out.push(Opcode::Close, &1_000_u16.to_be_bytes());
+            // A goodbye is good manners; a server that is gone misses nothing.
+            let _sent = wire.flush();
+        }
+        Finished { faults }
+    }
+}

@@ -1,0 +1,85 @@
+//! `shardcast-loadtest`: loads a WebSocket publish/subscribe server and checks every delivery.
+
+mod args;
+mod body;
+mod checks;
+mod client;
+mod cpu;
+mod envelope;
+mod failure;
+mod floor;
+mod frames;
+mod machine;
+mod plan;
+mod probe;
+mod progress;
+mod recorder;
+mod report;
+mod run;
+mod target;
+mod topology;
+
+use std::fs;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{CommandLine, Order};
+use crate::client::Shared;
+use crate::failure::{Failure, Verdict};
+use crate::floor::FloorServer;
+use crate::probe::Probe;
+use crate::progress::Progress;
+use crate::report::{Report, Settled};
+use crate::target::Target;
+
+fn main() -> ExitCode {
+    let order = CommandLine::parse().scenario.order();
+    match order.and_then(carry_out) {
+        Ok(verdict) => verdict.exit_code(),
+        Err(failure) => {
+            eprintln!("shardcast-loadtest: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn carry_out(order: Order) -> Result<Verdict, Failure> {
+    let settled = Settled::new(&order);
+    let common = order.common;
+    let connections = order.topology.clients.len() as u64;
+    // The floor has both ends of its connections in this process.
+    let ends = if order.has_own_server { 2 } else { 1 };
+    machine::reserve_descriptors(connections * ends)?;
+    let floor = match order.has_own_server {
+        true => Some(FloorServer::start(common.server_cpus().first().copied())?),
+        false => None,
+    };
+    let target = match &floor {
+        Some(floor) => Target::parse(&floor.url())?,
+        None => Target::parse(&common.url)?,
+    };
+    let shared = Shared::new(
+        order.topology,
+        order.plan,
+        target,
+        order.payload_bytes,
+        common.thread_count(),
+    )?;
+    let probe = Probe {
+        server_pid: common.server_pid,
+        server_cpus: common.server_cpus().to_vec(),
+        client_cpus: common.client_cpus().to_vec(),
+        own_sends: floor.as_ref().map(FloorServer::sends),
+    };
+    let mut progress = Progress::on_stderr();
+    let outcome = run::run(shared, common.client_cpus(), &probe, &mut progress);
+    progress.clear();
+    let report = Report::new(&settled, outcome?, &probe);
+    if let Some(path) = &common.json {
+        fs::write(path, report.to_json())
+            .map_err(|error| Failure::system(&format!("cannot write {}", path.display()), error))?;
+    }
+    report::print(&report).map_err(|error| Failure::system("cannot print the report", error))?;
+    Ok(report.verdict)
+}

@@ -1,0 +1,92 @@
+//! Looks at the server from outside, and at this process, at the edges of the measured window.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::cpu::{CoreTicks, core_ticks, read_proc, resident_bytes, task_ticks};
+use crate::failure::Failure;
+
+/// What is looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Probe {
+    /// The server's process.
+    pub(crate) server_pid: Option<i32>,
+    /// Cores of the server; empty if they are not known.
+    pub(crate) server_cpus: Vec<usize>,
+    /// Cores of the client; empty if they are not known.
+    pub(crate) client_cpus: Vec<usize>,
+    /// Counts the sends of a server of our own.
+    pub(crate) own_sends: Option<Arc<AtomicU64>>,
+}
+
+/// What was seen at one instant.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    /// When.
+    pub(crate) at: Instant,
+    /// The server's cores, if known.
+    pub(crate) server_cores: Option<CoreTicks>,
+    /// The client's cores, if known.
+    pub(crate) client_cores: Option<CoreTicks>,
+    /// All cores.
+    pub(crate) all_cores: CoreTicks,
+    /// The server's process: cpu ticks and resident bytes.
+    pub(crate) server: Option<(u64, u64)>,
+    /// Cpu ticks of each client thread.
+    pub(crate) threads: Vec<u64>,
+    /// Sends of our own server.
+    pub(crate) sends: Option<u64>,
+}
+
+impl Probe {
+    /// Looks at everything once.
+    ///
+    /// # Errors
+    ///
+    /// When the server's process or one of the cores is not there.
+    pub(crate) fn sample(&self, threads: &[i32]) -> Result<Sample, Failure> {
+        let at = Instant::now();
+        let stat = read_proc("/proc/stat")?;
+        let cores = |cpus: &[usize]| match cpus {
+            [] => Ok(None),
+            cpus => core_ticks(&stat, cpus).map(Some),
+        };
+        let thread_ticks = threads.iter().map(|thread| {
+            let stat = read_proc(format!("/proc/self/task/{thread}/stat")).ok();
+            stat.and_then(|stat| task_ticks(&stat)).unwrap_or_default()
+        });
+        Ok(Sample {
+            at,
+            server_cores: cores(&self.server_cpus)?,
+            client_cores: cores(&self.client_cpus)?,
+            all_cores: core_ticks(&stat, &[])?,
+            server: self.server()?,
+            threads: thread_ticks.collect(),
+            sends: self
+                .own_sends
+                .as_ref()
+                .map(|sends| sends.load(Ordering::Relaxed)),
+        })
+    }
+
+    /// The server's command line, for the report.
+    pub(crate) fn server_command(&self) -> Option<String> {
+        let text = read_proc(format!("/proc/{}/cmdline", self.server_pid?)).ok()?;
+        Some(text.trim_end_matches('\0').replace('\0', " "))
+    }
+
+    fn server(&self) -> Result<Option<(u64, u64)>, Failure> {
+        let Some(pid) = self.server_pid else {
+            return Ok(None);
+        };
+        let stat = read_proc(format!("/proc/{pid}/stat"))?;
+        let status = read_proc(format!("/proc/{pid}/status"))?;
+        let seen = task_ticks(&stat).zip(resident_bytes(&status));
+        let Some(seen) = seen else {
+            let why = format!("process {pid} has ended");
+            return Err(Failure::CannotMeasure(why));
+        };
+        Ok(Some(seen))
+    }
+}

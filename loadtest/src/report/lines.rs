@@ -1,0 +1,197 @@
+//! The report for people: an aligned table on a terminal, `name: value` lines elsewhere.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::Report;
+use crate::failure::Verdict;
+
+/// Prints the report on standard output.
+///
+/// # Errors
+///
+/// When nobody takes it.
+pub(crate) fn print(report: &Report) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let rows = rows(report);
+    if !out.is_terminal() {
+        for (name, value) in rows {
+            writeln!(out, "{name}: {value}")?;
+        }
+        return out.flush();
+    }
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in rows {
+        let colour = match (name, report.verdict) {
+            ("verdict", Verdict::Good) => "\x1b[32m",
+            ("verdict", _) => "\x1b[31m",
+            ("note" | "fault", _) => "\x1b[33m",
+            _ => "",
+        };
+        writeln!(out, "  {name:width$}  {colour}{value}\x1b[0m")?;
+    }
+    out.flush()
+}
+
+fn rows(report: &Report) -> Vec<(&'static str, String)> {
+    let mut rows = vec![("run", run_line(report))];
+    let mut add = |name, value| rows.push((name, value));
+    if report.settings.pace != "silent" {
+        traffic(report, &mut add);
+    }
+    server(report, &mut add);
+    client(report, &mut add);
+    add("host", report.host.line());
+    add(
+        "built from",
+        format!("{} {}", report.version, report.commit),
+    );
+    add("command", report.command_line.join(" "));
+    if let Some(command) = &report.server.command_line {
+        add("server", command.clone());
+    }
+    for note in &report.notes {
+        add("note", note.clone());
+    }
+    for sample in &report.faults.samples {
+        add("fault", sample.clone());
+    }
+    add("verdict", verdict(report));
+    rows
+}
+
+fn run_line(report: &Report) -> String {
+    let settings = &report.settings;
+    let pace = match (settings.window, settings.rate) {
+        (Some(window), _) => format!("closed loop, window {window}"),
+        (_, Some(rate)) => format!("open loop, {rate} publications/s"),
+        _ => "silent".to_owned(),
+    };
+    let burst = match settings.burst {
+        1 => String::new(),
+        burst => format!(" in bursts of {burst}"),
+    };
+    format!(
+        "{}: {pace}{burst}; {} subscribers, {} topics, {} publishers, {} bytes; {} s",
+        report.scenario,
+        settings.subscribers,
+        settings.topics,
+        settings.publishers,
+        settings.payload_bytes,
+        report.window_s,
+    )
+}
+
+fn traffic(report: &Report, add: &mut impl FnMut(&'static str, String)) {
+    let counts = &report.counts;
+    add(
+        "publications",
+        format!(
+            "{} ({:.0}/s)",
+            counts.publications, counts.publications_per_s
+        ),
+    );
+    add(
+        "deliveries",
+        format!("{} ({:.0}/s)", counts.deliveries, counts.deliveries_per_s),
+    );
+    let latency = &report.latency_us;
+    add(
+        "latency, us",
+        format!(
+            "p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  p99.99 {:.0}  max {:.0}",
+            latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max
+        ),
+    );
+}
+
+fn server(report: &Report, add: &mut impl FnMut(&'static str, String)) {
+    let server = &report.server;
+    if let Some(core) = &server.core {
+        let each = core
+            .ns_per_delivery
+            .map_or_else(String::new, |ns| format!("{ns:.0} ns per delivery; "));
+        add(
+            "core time",
+            format!(
+                "{each}cpu {:?} busy {}, softirq {}",
+                server.cpus,
+                percent(core.busy_share),
+                percent(core.softirq_share)
+            ),
+        );
+    }
+    if let (Some(sends), Some(ns)) = (server.sends, server.core_ns_per_send) {
+        add("sends", format!("{sends}, core time {ns:.0} ns each"));
+    }
+    if let Some(cpu_s) = server.process_cpu_s {
+        let each = server
+            .process_ns_per_delivery
+            .map_or_else(String::new, |ns| format!("{ns:.0} ns per delivery; "));
+        add("process time", format!("{each}{cpu_s:.2} s"));
+    }
+    if let Some(memory) = &server.memory {
+        add(
+            "server memory",
+            format!(
+                "{:.1} MiB before, {:.1} connected, {:.1} at the end; {:.0} bytes per connection",
+                mib(memory.before_bytes),
+                mib(memory.connected_bytes),
+                mib(memory.end_bytes),
+                memory.bytes_per_connection
+            ),
+        );
+    }
+}
+
+fn client(report: &Report, add: &mut impl FnMut(&'static str, String)) {
+    let client = &report.client;
+    let threads: Vec<String> = client
+        .thread_busy_shares
+        .iter()
+        .map(|share| percent(*share))
+        .collect();
+    let core = client.core_busy_share.map_or_else(String::new, |share| {
+        format!("; its cores {}", percent(share))
+    });
+    add(
+        "client busy",
+        format!(
+            "threads {}{core}; set up in {:.2} s; steal {}",
+            threads.join(" "),
+            report.setup_s,
+            percent(report.steal_share)
+        ),
+    );
+}
+
+fn verdict(report: &Report) -> String {
+    let faults: Vec<String> = report
+        .faults
+        .kinds()
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    match report.verdict {
+        Verdict::Good if report.settings.pace == "silent" => {
+            format!(
+                "good: all {} connections stayed",
+                report.settings.connections
+            )
+        }
+        Verdict::Good => format!(
+            "good: all {} deliveries right",
+            report.counts.run_deliveries
+        ),
+        Verdict::Failed => format!("FAILED: {}", faults.join(", ")),
+        Verdict::Void => "VOID: the machine was disturbed".to_owned(),
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

@@ -1,0 +1,243 @@
+//! One run from the first connection to the last delivery, as the main thread sees it.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::checks::Faults;
+use crate::client::{Counts, Finished, Shared, Worker};
+use crate::failure::Failure;
+use crate::plan::{Pace, Phases, nanos};
+use crate::probe::{Probe, Sample};
+use crate::progress::{Moment, Progress};
+use crate::recorder::{self, Percentiles};
+
+/// A server that sets up no connection for so long will set up none.
+const SETUP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between the last connection and the first publication: the threads come to rest.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// How long the last deliveries may take after the planned end.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How long to listen on when all has come: for what comes twice.
+const AFTERMATH: Duration = Duration::from_millis(200);
+
+/// How often the main thread looks: often enough for the edges of phases.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How often progress is shown, and a moment kept.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// What a run brought.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// Before the first connection.
+    pub(crate) before: Sample,
+    /// At the window's start: all connections are there.
+    pub(crate) window_start: (Sample, Counts),
+    /// At the window's end.
+    pub(crate) window_end: (Sample, Counts),
+    /// After the last delivery.
+    pub(crate) last: Counts,
+    /// How long the connections took to set up.
+    pub(crate) setup: Duration,
+    /// Latencies of what was planned in the window.
+    pub(crate) latencies: Histogram<u64>,
+    /// The run second by second.
+    pub(crate) moments: Vec<Moment>,
+    /// What was not right.
+    pub(crate) faults: Faults,
+    /// Why the run ended early, if it did.
+    pub(crate) trouble: Option<String>,
+}
+
+/// A run on its way.
+struct Run<'a> {
+    shared: Arc<Shared>,
+    probe: &'a Probe,
+    progress: &'a mut Progress,
+    latencies: Histogram<u64>,
+    moments: Vec<Moment>,
+    begun: Instant,
+    moment_at: Instant,
+    moment_counts: Counts,
+}
+
+/// Runs the client threads through all phases.
+///
+/// # Errors
+///
+/// When the connections cannot be set up, or there is nothing to measure with.
+pub(crate) fn run(
+    shared: Shared,
+    client_cpus: &[usize],
+    probe: &Probe,
+    progress: &mut Progress,
+) -> Result<Outcome, Failure> {
+    let shared = Arc::new(shared);
+    let before = probe.sample(&[])?;
+    let threads = spawn(&shared, client_cpus)?;
+    let now = Instant::now();
+    let mut run = Run {
+        shared: Arc::clone(&shared),
+        probe,
+        progress,
+        latencies: recorder::empty(),
+        moments: Vec::new(),
+        begun: now,
+        moment_at: now,
+        moment_counts: Counts::default(),
+    };
+    let phases = run.through_the_phases(before);
+    // Whatever happened, the threads end before the run does.
+    shared.end();
+    let mut finished = Vec::new();
+    for thread in threads {
+        finished.push(thread.join().map_err(|_| {
+            Failure::CannotMeasure(
+                "a client thread panicked; this is a fault of the harness".into(),
+            )
+        })??);
+    }
+    let mut outcome = phases?;
+    run.collect_latencies();
+    outcome.latencies = run.latencies;
+    outcome.moments = run.moments;
+    for Finished { faults } in finished {
+        outcome.faults.add(faults);
+    }
+    outcome.last = shared.counts();
+    Ok(outcome)
+}
+
+impl Run<'_> {
+    fn through_the_phases(&mut self, before: Sample) -> Result<Outcome, Failure> {
+        self.set_up()?;
+        let setup = self.begun.elapsed();
+        let ids = self.shared.thread_ids();
+        let clock = self.shared.clock;
+        let phases = Phases::new(&self.shared.plan, clock.now_ns() + nanos(BREATH));
+        self.shared.begin(phases);
+
+        let edge = |run: &mut Self, at_ns| -> Result<(Sample, Counts), Failure> {
+            run.wait_until(at_ns);
+            Ok((run.probe.sample(&ids)?, run.shared.counts()))
+        };
+        let window_start = edge(self, phases.window_start_ns)?;
+        let window_end = edge(self, phases.window_end_ns)?;
+        self.drain(phases.window_end_ns);
+        Ok(Outcome {
+            before,
+            window_start,
+            window_end,
+            last: Counts::default(),
+            setup,
+            latencies: recorder::empty(),
+            moments: Vec::new(),
+            faults: Faults::default(),
+            trouble: self.shared.trouble(),
+        })
+    }
+
+    fn set_up(&mut self) -> Result<(), Failure> {
+        let all = self.shared.topology.clients.len() as u64;
+        let (mut ready, mut since) = (0, Instant::now());
+        loop {
+            if let Some(why) = self.shared.trouble() {
+                return Err(Failure::CannotMeasure(why));
+            }
+            let counts = self.shared.counts();
+            if counts.ready == all {
+                return Ok(());
+            }
+            if counts.ready > ready {
+                (ready, since) = (counts.ready, Instant::now());
+            }
+            if since.elapsed() > SETUP_PATIENCE {
+                return Err(Failure::CannotMeasure(format!(
+                    "{ready} of {all} connections are set up, and none has followed for {} s",
+                    SETUP_PATIENCE.as_secs()
+                )));
+            }
+            self.progress.setting_up(ready, all);
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits for an instant of the run's clock, or until there is trouble.
+    fn wait_until(&mut self, at_ns: u64) {
+        loop {
+            let now_ns = self.shared.clock.now_ns();
+            if now_ns >= at_ns || self.shared.trouble().is_some() {
+                return;
+            }
+            self.look();
+            thread::sleep(LOOK.min(Duration::from_nanos(at_ns - now_ns)));
+        }
+    }
+
+    /// Waits for the last deliveries, and a little longer for those that must not come.
+    fn drain(&mut self, end_ns: u64) {
+        let is_silent = self.shared.plan.pace == Pace::Silent;
+        let deadline_ns = end_ns + nanos(DRAIN_MAX);
+        let mut complete_since = None;
+        while !is_silent && self.shared.clock.now_ns() < deadline_ns {
+            let counts = self.shared.counts();
+            let is_complete = counts.owed == 0 && counts.delivered >= counts.expected;
+            let since = complete_since.get_or_insert_with(Instant::now);
+            if !is_complete {
+                complete_since = None;
+            } else if since.elapsed() > AFTERMATH {
+                return;
+            }
+            if self.shared.trouble().is_some() {
+                return;
+            }
+            self.look();
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn look(&mut self) {
+        let elapsed = self.moment_at.elapsed();
+        if elapsed < MOMENT {
+            return;
+        }
+        let counts = self.shared.counts();
+        let latencies = self.collect_latencies();
+        let moment = Moment::new(self.begun, elapsed, self.moment_counts, counts, latencies);
+        self.progress.show(&moment);
+        self.moments.push(moment);
+        self.moment_at += elapsed;
+        self.moment_counts = counts;
+    }
+
+    fn collect_latencies(&mut self) -> Percentiles {
+        let latencies = self.shared.take_latencies();
+        self.latencies.add(&latencies).expect("equal bounds");
+        Percentiles::of(&latencies)
+    }
+}
+
+type Thread = JoinHandle<Result<Finished, Failure>>;
+
+fn spawn(shared: &Arc<Shared>, client_cpus: &[usize]) -> Result<Vec<Thread>, Failure> {
+    // The main thread's looks must not disturb the server either.
+    if let Some(cpu) = client_cpus.first() {
+        crate::machine::pin_to(*cpu)?;
+    }
+    let lanes = 0..shared.thread_count();
+    let threads = lanes.map(|lane| {
+        let shared = Arc::clone(shared);
+        let cpu = client_cpus.get(lane % client_cpus.len().max(1)).copied();
+        thread::Builder::new()
+            .name(format!("client-{lane}"))
+            .spawn(move || Worker::run(shared, lane, cpu))
+            .map_err(|error| Failure::system("cannot start a client thread", error))
+    });
+    threads.collect()
+}

@@ -1,0 +1,167 @@
+//! The server's address, and the request that turns a connection into a WebSocket.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+use crate::failure::Failure;
+
+/// The nonce and its answer that RFC 6455 (section 1.3) calculates as its example. A server cannot tell
+/// that all connections use one nonce; a proxy that caches could, and has no place in a measurement.
+const NONCE: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const NONCE_ANSWER: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// The largest head of a response: far above what any server sends.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Connections from one source address: below the kernel's usual 28,232 ports for outgoing
+/// connections, so that some are left for others.
+const CONNECTIONS_PER_SOURCE: u32 = 25_000;
+
+/// Where the server is.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Its address.
+    pub(crate) addr: SocketAddr,
+    /// The whole upgrade request.
+    pub(crate) request: Vec<u8>,
+}
+
+impl Target {
+    /// Reads `ws://host:port/path` and looks the host up.
+    ///
+    /// # Errors
+    ///
+    /// When it is no such URL, or the host has no address.
+    pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+        let usage = |why: &str| Failure::Usage(format!("--url {url}: {why}"));
+        let rest = url
+            .strip_prefix("ws://")
+            .ok_or_else(|| usage("it must begin with ws://"))?;
+        let path_at = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(path_at);
+        let path = if path.is_empty() { "/" } else { path };
+        if path.bytes().any(|byte| !byte.is_ascii_graphic()) {
+            return Err(usage("its path must be plain ASCII without spaces"));
+        }
+        let has_port = authority
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let with_port = match has_port {
+            true => authority.to_owned(),
+            false => format!("{authority}:80"),
+        };
+        let addr = with_port
+            .to_socket_addrs()
+            .map_err(|error| usage(&format!("no address for {authority:?}: {error}")))?
+            .next()
+            .ok_or_else(|| usage("the host has no address"))?;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: {NONCE}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        );
+        Ok(Self {
+            addr,
+            request: request.into_bytes(),
+        })
+    }
+
+    /// The address to connect from, for the connection of this index; `None` leaves it to the kernel.
+    ///
+    /// Every address of 127.0.0.0/8 is this machine's own, so a local server can have as many
+    /// connections as descriptors allow.
+    pub(crate) fn source(&self, connection: u32) -> Option<SocketAddr> {
+        let host = connection / CONNECTIONS_PER_SOURCE;
+        let is_local = matches!(self.addr.ip(), IpAddr::V4(ip) if ip.is_loopback());
+        if host == 0 || !is_local {
+            return None;
+        }
+        let [_, _, high, low] = (host + 1).to_be_bytes();
+        Some((Ipv4Addr::new(127, 0, high, low), 0).into())
+    }
+}
+
+/// Reads the response to the upgrade request: `None` if it is not complete, else its length.
+///
+/// # Errors
+///
+/// Words for why the server did not switch to WebSocket.
+pub(crate) fn read_response(input: &[u8]) -> Result<Option<usize>, String> {
+    let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return match input.len() {
+            0..HEAD_BYTES_MAX => Ok(None),
+            _ => Err("its response has no end".to_owned()),
+        };
+    };
+    let head = String::from_utf8_lossy(&input[..end]);
+    let mut lines = head.split("\r\n");
+    let status = lines.next().unwrap_or_default();
+    if status.split(' ').nth(1) != Some("101") {
+        return Err(format!("it answered the upgrade with {status:?}"));
+    }
+    let answer = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-accept"))
+        .map(|(_, value)| value.trim());
+    match answer {
+        Some(NONCE_ANSWER) => Ok(Some(end + 4)),
+        _ => Err("its Sec-WebSocket-Accept does not answer our key".to_owned()),
+    }
+}
+
+/// What a server answers to our request.
+pub(crate) fn accepting_response() -> String {
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {NONCE_ANSWER}\r\n\r\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+    #[test]
+    fn urls_give_address_and_path() {
+        let target = Target::parse("ws://127.0.0.1:7001/_broadcast").expect("good");
+        assert_eq!(target.addr.to_string(), "127.0.0.1:7001");
+        let request = String::from_utf8(target.request).expect("text");
+        assert!(request.starts_with("GET /_broadcast HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n"));
+        let bare = Target::parse("ws://127.0.0.1").expect("good");
+        assert_eq!(bare.addr.port(), 80);
+        for url in ["http://127.0.0.1/", "ws://", "ws://127.0.0.1:1/a b"] {
+            let failure = Target::parse(url).expect_err(url);
+            assert!(matches!(failure, Failure::Usage(_)), "{failure}");
+        }
+    }
+
+    #[test]
+    fn many_local_connections_come_from_many_addresses() {
+        let target = Target::parse("ws://127.0.0.1:1/").expect("good");
+        assert_eq!(target.source(24_999), None);
+        let of = |connection| target.source(connection).map(|addr| addr.ip().to_string());
+        assert_eq!(of(25_000).as_deref(), Some("127.0.0.2"));
+        assert_eq!(of(75_000).as_deref(), Some("127.0.0.4"));
+        let far = Target::parse("ws://192.0.2.1:1/").expect("good");
+        assert_eq!(far.source(30_000), None);
+    }
+
+    #[test]
+    fn a_response_is_complete_at_its_last_byte() {
+        for end in 0..GOOD.len() {
+            assert_eq!(read_response(&GOOD.as_bytes()[..end]), Ok(None));
+        }
+        let with_frame = format!("{GOOD}\u{1}frame");
+        assert_eq!(read_response(with_frame.as_bytes()), Ok(Some(GOOD.len())));
+    }
+
+    #[test]
+    fn refusals_are_told_in_words() {
+        let refused = read_response(b"HTTP/1.1 404 Not Found\r\n\r\n").expect_err("refused");
+        assert!(refused.contains("404"), "{refused}");
+        let wrong = GOOD.replace("s3pP", "xxxx");
+        assert!(read_response(wrong.as_bytes()).is_err());
+        assert!(read_response(&[b'a'; HEAD_BYTES_MAX]).is_err());
+    }
+}
