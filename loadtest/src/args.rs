@@ -30,7 +30,7 @@ Examples:
     shardcast-loadtest floor --subscribers 1000 --client-cpu 1 --server-cpu 0
 
 Exit codes: 0 all deliveries right, 1 some were not, 2 asked wrongly, 3 not measurable, or the machine
-was disturbed (steal above 1 %) so that the figures do not count.";
+was disturbed (steal above --max-steal) so that the figures do not count.";
 
 /// Loads a WebSocket publish/subscribe server, and checks every delivery.
 #[derive(Debug, Parser)]
@@ -78,6 +78,9 @@ pub(crate) struct Common {
     /// Time under load before it
     #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
     warmup: Duration,
+    /// Percent of the time that the hypervisor may take for others before the run is void
+    #[arg(long, value_name = "PERCENT", default_value = "1")]
+    pub(crate) max_steal: f64,
     /// Write the report here as JSON, too
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -22,9 +22,6 @@ use crate::run::Outcome;
 
 const SCHEMA: &str = "shardcast-loadtest/1";
 
-/// Above this share of stolen time the figures are those of another machine's work.
-const STEAL_SHARE_MAX: f64 = 0.01;
-
 /// The server's process should account for this share of its core's busy time: the rest is softirq work that is
 /// charged to nobody, up to 15 %, and whatever else ran there.
 const PROCESS_SHARE_MIN: f64 = 0.75;
@@ -76,6 +73,8 @@ struct Settings {
     rate: Option<f64>,
     warmup_s: f64,
     duration_s: f64,
+    /// Above this share of stolen time the figures are those of another machine's work.
+    steal_share_max: f64,
 }
 
 /// Counts of the measured window, and of the whole run where it says so.
@@ -221,7 +220,7 @@ impl Report {
             if nothing_came {
                 self.notes.push("not one delivery came".to_owned());
             }
-        } else if self.steal_share > STEAL_SHARE_MAX {
+        } else if self.steal_share > self.settings.steal_share_max {
             self.verdict = Verdict::Void;
             self.notes.push(format!(
                 "the hypervisor took {:.1} % of the time for others: the figures do not count",
@@ -265,6 +264,7 @@ impl Settled {
                 rate,
                 warmup_s: order.plan.warmup.as_secs_f64(),
                 duration_s: order.plan.duration.as_secs_f64(),
+                steal_share_max: order.common.max_steal / 100.0,
             },
         }
     }

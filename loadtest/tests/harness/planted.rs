@@ -1,0 +1,306 @@
+//! A small strav server with one planted fault: blocking sockets, a thread for each connection, one lock.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use serde_json::{Value, json};
+
+/// The answer to the key that the harness sends (the example of RFC 6455).
+const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
+    connection: upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// The publication at which a fault that happens once happens.
+const FAULTY: u64 = 20;
+
+/// What the server does, besides serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plant {
+    /// Nothing.
+    Nothing,
+    /// One subscriber misses one publication.
+    Drop,
+    /// One subscriber gets one publication twice.
+    Duplicate,
+    /// One subscriber gets one publication after the next.
+    Swap,
+    /// One subscriber gets a publication of a topic it does not have.
+    ForeignTopic,
+    /// One subscriber gets a publication of another topic under its own topic's name.
+    Misrouted,
+    /// One subscriber gets the first publication that the server ever saw.
+    Replay,
+    /// One byte of one body changes.
+    Corrupt,
+    /// One message is no JSON.
+    Garbage,
+    /// One message has no id.
+    NoId,
+    /// From one publication on nothing is delivered.
+    Stall,
+    /// One subscriber's connection is closed.
+    Cut,
+    /// One subscriber gets a masked frame.
+    Masked,
+    /// Publications are refused.
+    Refuse,
+    /// Subscribes are never acknowledged.
+    NoAck,
+    /// The upgrade is refused.
+    NoUpgrade,
+    /// No fault: ids of all kinds, and keys in another order.
+    OddButRight,
+    /// No fault: bytes come one by one, with pings in between and messages in fragments.
+    Trickle,
+    /// No fault: several publications in one piece.
+    Coalesce,
+}
+
+/// A running server; it ends with the test's process.
+pub(crate) struct Planted {
+    addr: SocketAddr,
+}
+
+#[derive(Default)]
+struct State {
+    topics: HashMap<String, Vec<TcpStream>>,
+    published: u64,
+    first: Option<Value>,
+    held: Vec<u8>,
+    held_count: u32,
+}
+
+struct Server {
+    plant: Plant,
+    state: Mutex<State>,
+}
+
+impl Planted {
+    /// Starts a server with this fault.
+    pub(crate) fn start(plant: Plant) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("bound");
+        let server = Arc::new(Server {
+            plant,
+            state: Mutex::default(),
+        });
+        thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let server = Arc::clone(&server);
+                // A client that goes away ends its thread: that is no fault.
+                thread::spawn(move || {
+                    let peer = socket.peer_addr();
+                    server.serve(socket).unwrap_or_default();
+                    let mut state = server.lock();
+                    for subscribers in state.topics.values_mut() {
+                        subscribers
+                            .retain(|other| other.peer_addr().ok() != peer.as_ref().ok().copied());
+                    }
+                });
+            }
+        });
+        Self { addr }
+    }
+
+    /// The arguments that lead the harness here.
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "--url ws://{}/ws --threads 2 --warmup 0s --max-steal 100",
+            self.addr
+        )
+    }
+}
+
+impl Server {
+    fn serve(&self, mut socket: TcpStream) -> std::io::Result<()> {
+        socket.set_nodelay(true)?;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            socket.read_exact(&mut byte)?;
+            head.extend(byte);
+        }
+        if self.plant == Plant::NoUpgrade {
+            return socket.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+        }
+        socket.write_all(UPGRADED)?;
+        self.send(&socket, &json!({"t": "welcome", "id": "1"}));
+        while let Some(message) = read_message(&mut socket)? {
+            let topic = message["c"].as_str().unwrap_or_default().to_owned();
+            match message["t"].as_str() {
+                Some("sub") if self.plant == Plant::NoAck => {}
+                Some("sub") => {
+                    let mut state = self.lock();
+                    let subscribers = state.topics.entry(topic.clone()).or_default();
+                    subscribers.push(socket.try_clone()?);
+                    self.send(&socket, &json!({"t": "ok", "c": topic}));
+                }
+                Some("pub") if self.plant == Plant::Refuse => {
+                    let refusal = json!({"t": "err", "c": topic, "r": "publish denied"});
+                    self.send(&socket, &refusal);
+                }
+                Some("pub") => self.publish(&topic, message),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&self, topic: &str, mut message: Value) {
+        let mut state = self.lock();
+        state.published += 1;
+        message["t"] = "msg".into();
+        message["i"] = format!("{:026}", state.published).into();
+        let first = state.first.get_or_insert_with(|| message.clone()).clone();
+        let number = state.published;
+        if self.plant == Plant::Stall && number >= FAULTY {
+            return;
+        }
+        if self.plant == Plant::Coalesce {
+            state.held.extend(frame(message.to_string().as_bytes()));
+            state.held_count += 1;
+            if state.held_count < 4 {
+                return;
+            }
+            state.held_count = 0;
+        }
+        let held = std::mem::take(&mut state.held);
+        let State {
+            topics, held: hold, ..
+        } = &mut *state;
+        let subscribers = topics.get(topic).map_or(&[][..], Vec::as_slice);
+        for (index, subscriber) in subscribers.iter().enumerate() {
+            let is_faulty = index == 0 && number == FAULTY;
+            match self.plant {
+                Plant::Coalesce => put(subscriber, &held),
+                Plant::OddButRight => put(subscriber, &odd_but_right(number, &message)),
+                Plant::Trickle => trickle(subscriber, &message),
+                Plant::Swap if is_faulty => *hold = frame(message.to_string().as_bytes()),
+                _ if is_faulty => self.misbehave(subscriber, &message, &first),
+                _ => self.send(subscriber, &message),
+            }
+            if self.plant == Plant::Swap && index == 0 {
+                put(subscriber, &held);
+            }
+        }
+    }
+
+    fn misbehave(&self, subscriber: &TcpStream, message: &Value, first: &Value) {
+        let mut message = message.clone();
+        match self.plant {
+            Plant::Nothing => {}
+            Plant::Drop => return,
+            Plant::Duplicate => self.send(subscriber, &message),
+            Plant::ForeignTopic => {
+                let mut other = message.clone();
+                other["c"] = "load.other".into();
+                self.send(subscriber, &other);
+            }
+            // The very first went to the first topic; this is for runs whose faulty one does not.
+            Plant::Misrouted => {
+                let mut other = first.clone();
+                other["c"] = message["c"].clone();
+                self.send(subscriber, &other);
+            }
+            Plant::Replay => self.send(subscriber, first),
+            Plant::Corrupt => {
+                let text = message["d"].as_str().unwrap_or_default().to_owned();
+                message["d"] = format!("{}#", &text[..text.len() - 1]).into();
+            }
+            Plant::Garbage => put(subscriber, &frame(b"{\"t\":\"msg\",")),
+            Plant::NoId => {
+                let envelope = message.as_object_mut().expect("an object");
+                envelope.remove("i");
+            }
+            Plant::Cut => subscriber
+                .shutdown(std::net::Shutdown::Both)
+                .unwrap_or_default(),
+            Plant::Masked => put(subscriber, &[0x81, 0x82, 0, 0, 0, 0, b'{', b'}']),
+            other => panic!("{other:?} is planted elsewhere"),
+        }
+        self.send(subscriber, &message);
+    }
+
+    fn send(&self, socket: &TcpStream, message: &Value) {
+        put(socket, &frame(message.to_string().as_bytes()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ids that any client must take, one after the other, and keys in an order of their own.
+fn odd_but_right(number: u64, message: &Value) -> Vec<u8> {
+    let ids = ["", "x", "a \"quoted\" id", "Größe", "\u{1}\n", "{\"t\":1}"];
+    let id = json!(ids[number as usize % ids.len()]);
+    let (topic, event, data) = (&message["c"], &message["e"], &message["d"]);
+    let text = match number % 3 {
+        0 => format!(r#"{{"i":{id},"d":{data},"new":[1,{{}}],"e":{event},"c":{topic},"t":"msg"}}"#),
+        _ => format!(r#"{{"t":"msg","c":{topic},"e":{event},"d":{data},"i":{id}}}"#),
+    };
+    frame(text.as_bytes())
+}
+
+/// A ping, and the message in three fragments with another ping between them, byte by byte.
+fn trickle(socket: &TcpStream, message: &Value) {
+    let ping = [0x89, 2, b'h', b'i'];
+    let text = message.to_string().into_bytes();
+    let (begin, rest) = text.split_at(10);
+    let (middle, end) = rest.split_at(100);
+    let mut bytes = ping.to_vec();
+    for (first_byte, part) in [(0x01, begin), (0x00, middle), (0x80, end)] {
+        let mut part = frame(part);
+        part[0] = first_byte;
+        bytes.extend(part);
+        if first_byte == 0 {
+            bytes.extend(ping);
+        }
+    }
+    bytes.extend(frame(br#"{"t":"ping"}"#));
+    for byte in bytes {
+        put(socket, &[byte]);
+    }
+}
+
+fn put(mut socket: &TcpStream, bytes: &[u8]) {
+    // A client that has gone away misses nothing.
+    socket.write_all(bytes).unwrap_or_default();
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut frame = match payload.len() {
+        length @ 0..=125 => vec![0x81, length as u8],
+        length => vec![0x81, 126, (length >> 8) as u8, length as u8],
+    };
+    frame.extend(payload);
+    frame
+}
+
+/// The next text message as JSON; `None` when the client says goodbye.
+fn read_message(socket: &mut TcpStream) -> std::io::Result<Option<Value>> {
+    loop {
+        let mut head = [0; 2];
+        socket.read_exact(&mut head)?;
+        let mut length = usize::from(head[1] & 0x7f);
+        if length == 126 {
+            let mut long = [0; 2];
+            socket.read_exact(&mut long)?;
+            length = u16::from_be_bytes(long).into();
+        }
+        let mut mask = [0; 4];
+        socket.read_exact(&mut mask)?;
+        let mut payload = vec![0; length];
+        socket.read_exact(&mut payload)?;
+        for (byte, mask) in payload.iter_mut().zip(mask.iter().cycle()) {
+            *byte ^= mask;
+        }
+        match head[0] & 15 {
+            1 => return Ok(serde_json::from_slice(&payload).ok()),
+            8 => return Ok(None),
+            _ => {}
+        }
+    }
+}
