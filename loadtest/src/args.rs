@@ -17,6 +17,9 @@ const URL: &str = "ws://127.0.0.1:7001/_broadcast";
 /// The largest payload: what a default server takes, less the envelope.
 const PAYLOAD_BYTES_MAX: usize = 60 << 10;
 
+/// Publications in flight of all publishers: each needs some 30 bytes here for every client thread.
+const IN_FLIGHT_MAX: usize = 4 << 20;
+
 const EXAMPLES: &str = "\
 Examples:
   Serve on core 0 and load it from core 1:
@@ -81,6 +84,9 @@ pub(crate) struct Common {
     /// Percent of the time that the hypervisor may take for others before the run is void
     #[arg(long, value_name = "PERCENT", default_value = "1")]
     pub(crate) max_steal: f64,
+    /// Judge by the deliveries alone, however disturbed the machine is: for trying things out
+    #[arg(long)]
+    pub(crate) checks_only: bool,
     /// Write the report here as JSON, too
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -252,6 +258,13 @@ impl Order {
             warmup: common.warmup,
             duration: common.duration,
         };
+        if let Pace::Closed { window } = pace
+            && topology.publishers.len() * window as usize > IN_FLIGHT_MAX
+        {
+            return usage(&format!(
+                "publishers times --window must be {IN_FLIGHT_MAX} or less"
+            ));
+        }
         let payload_bytes = publish.map_or(PAYLOAD_BYTES_MIN, |publish| publish.payload);
         if !(PAYLOAD_BYTES_MIN..=PAYLOAD_BYTES_MAX).contains(&payload_bytes) {
             return usage(&format!(
@@ -364,6 +377,7 @@ mod tests {
             "fanout --payload 10",
             "fanout --topics 11 --subscribers 10",
             "fanout --duration 1",
+            "p2p --clients 1000 --window 65536",
             "p2p --clients 3 --paired",
             "floor --server-pid 1",
             "idle --payload 100",

@@ -33,36 +33,32 @@ pub(crate) struct Sample {
     pub(crate) all_cores: CoreTicks,
     /// The server's process: cpu ticks and resident bytes.
     pub(crate) server: Option<(u64, u64)>,
-    /// Cpu ticks of each client thread.
-    pub(crate) threads: Vec<u64>,
+    /// How long each client thread has had nothing to do.
+    pub(crate) idle_ns: Vec<u64>,
     /// Sends of our own server.
     pub(crate) sends: Option<u64>,
 }
 
 impl Probe {
-    /// Looks at everything once.
+    /// Looks at everything once; `idle_ns` is what the client threads say of themselves.
     ///
     /// # Errors
     ///
     /// When the server's process or one of the cores is not there.
-    pub(crate) fn sample(&self, threads: &[i32]) -> Result<Sample, Failure> {
+    pub(crate) fn sample(&self, idle_ns: Vec<u64>) -> Result<Sample, Failure> {
         let at = Instant::now();
         let stat = read_proc("/proc/stat")?;
         let cores = |cpus: &[usize]| match cpus {
             [] => Ok(None),
             cpus => core_ticks(&stat, cpus).map(Some),
         };
-        let thread_ticks = threads.iter().map(|thread| {
-            let stat = read_proc(format!("/proc/self/task/{thread}/stat")).ok();
-            stat.and_then(|stat| task_ticks(&stat)).unwrap_or_default()
-        });
         Ok(Sample {
             at,
             server_cores: cores(&self.server_cpus)?,
             client_cores: cores(&self.client_cpus)?,
             all_cores: core_ticks(&stat, &[])?,
             server: self.server()?,
-            threads: thread_ticks.collect(),
+            idle_ns,
             sends: self
                 .own_sends
                 .as_ref()

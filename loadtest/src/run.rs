@@ -79,7 +79,7 @@ pub(crate) fn run(
     progress: &mut Progress,
 ) -> Result<Outcome, Failure> {
     let shared = Arc::new(shared);
-    let before = probe.sample(&[])?;
+    let before = probe.sample(Vec::new())?;
     let threads = spawn(&shared, client_cpus)?;
     let now = Instant::now();
     let mut run = Run {
@@ -118,14 +118,13 @@ impl Run<'_> {
     fn through_the_phases(&mut self, before: Sample) -> Result<Outcome, Failure> {
         self.set_up()?;
         let setup = self.begun.elapsed();
-        let ids = self.shared.thread_ids();
         let clock = self.shared.clock;
         let phases = Phases::new(&self.shared.plan, clock.now_ns() + nanos(BREATH));
         self.shared.begin(phases);
 
         let edge = |run: &mut Self, at_ns| -> Result<(Sample, Counts), Failure> {
             run.wait_until(at_ns);
-            Ok((run.probe.sample(&ids)?, run.shared.counts()))
+            Ok((run.probe.sample(run.shared.idle_ns())?, run.shared.counts()))
         };
         let window_start = edge(self, phases.window_start_ns)?;
         let window_end = edge(self, phases.window_end_ns)?;

@@ -5,6 +5,7 @@
 
 mod conn;
 mod flights;
+mod poller;
 mod publishing;
 mod receiver;
 mod shared;

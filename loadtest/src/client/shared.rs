@@ -1,7 +1,7 @@
 //! What the client threads and the main thread share.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -70,8 +70,6 @@ pub(super) struct Lane {
     pub(super) landed: Mutex<Vec<Landed>>,
     /// Latencies since the main thread last took them.
     pub(super) latencies: Mutex<Histogram<u64>>,
-    /// The thread's id, for `/proc/self/task`.
-    pub(super) thread: AtomicI32,
     ready: AtomicU64,
     published: AtomicU64,
     owed: AtomicU64,
@@ -79,6 +77,7 @@ pub(super) struct Lane {
     delivered: AtomicU64,
     bytes: AtomicU64,
     faults: AtomicU64,
+    idle_ns: AtomicU64,
 }
 
 /// Counts of a thread, or of all.
@@ -98,6 +97,8 @@ pub(crate) struct Counts {
     pub(crate) bytes: u64,
     /// Faults of any kind.
     pub(crate) faults: u64,
+    /// Nanoseconds without anything to do.
+    pub(crate) idle_ns: u64,
 }
 
 impl Shared {
@@ -185,6 +186,7 @@ impl Shared {
             delivered: sum.delivered + lane.delivered,
             bytes: sum.bytes + lane.bytes,
             faults: sum.faults + lane.faults,
+            idle_ns: sum.idle_ns + lane.idle_ns,
         })
     }
 
@@ -199,12 +201,19 @@ impl Shared {
         sum
     }
 
-    /// The ids of the client threads, once they run.
-    pub(crate) fn thread_ids(&self) -> Vec<i32> {
+    /// How long each thread has had nothing to do.
+    pub(crate) fn idle_ns(&self) -> Vec<u64> {
         let lanes = self.lanes.iter();
         lanes
-            .map(|lane| lane.thread.load(Ordering::Relaxed))
+            .map(|lane| lane.idle_ns.load(Ordering::Relaxed))
             .collect()
+    }
+
+    /// Whether deliveries are on their way to any thread.
+    pub(super) fn is_outstanding(&self) -> bool {
+        let delivered = |lane: &Lane| lane.delivered.load(Ordering::Acquire);
+        let expected = |lane: &Lane| lane.expected.load(Ordering::Acquire);
+        self.lanes.iter().map(delivered).sum::<u64>() < self.lanes.iter().map(expected).sum()
     }
 
     /// How many client threads there are.
@@ -233,7 +242,6 @@ impl Lane {
                 .map_err(|error| Failure::system("cannot make an event descriptor", error))?,
             landed: Mutex::new(Vec::new()),
             latencies: Mutex::new(recorder::empty()),
-            thread: AtomicI32::new(0),
             ready: zero(),
             published: zero(),
             owed: zero(),
@@ -241,6 +249,7 @@ impl Lane {
             delivered: zero(),
             bytes: zero(),
             faults: zero(),
+            idle_ns: zero(),
         })
     }
 
@@ -260,6 +269,7 @@ impl Lane {
         self.delivered.store(counts.delivered, Ordering::Release);
         self.bytes.store(counts.bytes, Ordering::Relaxed);
         self.faults.store(counts.faults, Ordering::Relaxed);
+        self.idle_ns.store(counts.idle_ns, Ordering::Relaxed);
     }
 
     /// Locks the publications that have landed.
@@ -283,6 +293,7 @@ impl Lane {
             expected: self.expected.load(Ordering::Acquire),
             bytes: self.bytes.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
+            idle_ns: self.idle_ns.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,18 +1,13 @@
 //! The loop of a client thread.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
-};
+use rustix::event::epoll::{Event, EventFlags};
 
 use super::conn::{Conn, Seat, Stage};
+use super::poller::{Poller, TIMER, WAKE};
 use super::publishing::Publishing;
 use super::receiver::Receiver;
 use super::shared::Shared;
@@ -32,26 +27,15 @@ const READ_BYTES: usize = 256 << 10;
 /// Events taken from the kernel at a time.
 const EVENTS_MAX: usize = 1_024;
 
-/// How long a wait may last: counters and latencies are shown at least this often.
-const WAIT: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 100_000_000,
-};
-
 /// How often latencies are handed over.
 const HAND_OVER: Duration = Duration::from_millis(500);
-
-const WAKE: u64 = u64::MAX;
-const TIMER: u64 = u64::MAX - 1;
 
 /// One client thread.
 #[derive(Debug)]
 pub(crate) struct Worker {
     shared: Arc<Shared>,
     lane: usize,
-    epoll: OwnedFd,
-    timer: OwnedFd,
-    timer_at_ns: u64,
+    poller: Poller,
     to_join: VecDeque<u32>,
     conns: Vec<Conn>,
     phases: Option<Phases>,
@@ -59,6 +43,7 @@ pub(crate) struct Worker {
     publishing: Publishing,
     buffer: Vec<u8>,
     handed_over_ns: u64,
+    stays_awake: bool,
 }
 
 /// What a thread has to say at its end.
@@ -82,10 +67,10 @@ impl Worker {
         if let Some(cpu) = cpu {
             machine::pin_to(cpu)?;
         }
-        let thread = rustix::thread::gettid().as_raw_nonzero().get();
-        shared.lanes[lane].thread.store(thread, Ordering::Relaxed);
         let mut worker = Self::new(shared, lane)
             .map_err(|error| Failure::system("cannot set up a client thread", error))?;
+        // A core of one's own is there to be used; a shared one must not be taken from the server.
+        worker.stays_awake = cpu.is_some();
         worker
             .turn_until_the_end()
             .map_err(|error| Failure::system("a client thread cannot go on", error))?;
@@ -93,13 +78,7 @@ impl Worker {
     }
 
     fn new(shared: Arc<Shared>, lane: usize) -> rustix::io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
-        let wake = &shared.lanes[lane].wake;
-        epoll::add(&epoll, wake, EventData::new_u64(WAKE), EventFlags::IN)?;
-
+        let poller = Poller::new(&shared.lanes[lane].wake)?;
         let clients = 0..shared.topology.clients.len() as u32;
         let to_join: VecDeque<u32> = clients
             .filter(|client| shared.lane_of(*client) == lane)
@@ -116,14 +95,13 @@ impl Worker {
             receiver: Receiver::new(Arc::clone(&shared), lane),
             publishing: Publishing::new(Arc::clone(&shared), &publishers),
             lane,
-            epoll,
-            timer,
-            timer_at_ns: 0,
+            poller,
             conns: Vec::with_capacity(to_join.len()),
             to_join,
             phases: None,
             buffer: vec![0; READ_BYTES],
             handed_over_ns: 0,
+            stays_awake: false,
             shared,
         })
     }
@@ -135,17 +113,26 @@ impl Worker {
             self.publish()?;
             self.show();
             events.clear();
-            match epoll::wait(
-                &self.epoll,
-                rustix::buffer::spare_capacity(&mut events),
-                Some(&WAIT),
-            ) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
+            self.wait(&mut events)?;
             for event in &events {
                 self.handle(*event)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Waits for events, asleep or awake.
+    ///
+    /// On one machine the wake-up of a receiver that sleeps is paid by the sender: 2 to 3 us of the server's core for
+    /// each delivery, that no server pays for clients elsewhere. So a thread stays awake while deliveries
+    /// are on their way, and asks again and again.
+    fn wait(&mut self, events: &mut Vec<Event>) -> rustix::io::Result<()> {
+        let is_awake = self.stays_awake && self.shared.is_outstanding();
+        let begun_ns = self.shared.clock.now_ns();
+        let came = self.poller.wait(events, is_awake)?;
+        // Asking in vain is idling, too.
+        if came == 0 || !is_awake {
+            self.receiver.counts.idle_ns += self.shared.clock.now_ns() - begun_ns;
         }
         Ok(())
     }
@@ -156,7 +143,7 @@ impl Worker {
             token @ (WAKE | TIMER) => {
                 let descriptor = match token {
                     WAKE => &self.shared.lanes[self.lane].wake,
-                    _ => &self.timer,
+                    _ => self.poller.timer(),
                 };
                 // What is read is only how often; it is empty when the timer was set anew since.
                 let _times = rustix::io::read(descriptor, &mut [0; 8][..]);
@@ -212,11 +199,7 @@ impl Worker {
         };
         if conn.watches_room == is_done {
             conn.watches_room = !is_done;
-            let flags = match is_done {
-                true => EventFlags::IN,
-                false => EventFlags::IN | EventFlags::OUT,
-            };
-            epoll::modify(&self.epoll, wire, EventData::new_u64(index as u64), flags)?;
+            self.poller.watch_room(wire, index, !is_done)?;
         }
         if is_done && let Some(publisher) = conn.seat.client.publisher {
             self.publishing.has_room(publisher);
@@ -259,9 +242,7 @@ impl Worker {
     fn join(&mut self, index: u32) -> std::io::Result<()> {
         let target = &self.shared.target;
         let wire = Wire::connect(target.addr, target.source(index), &target.request)?;
-        let token = EventData::new_u64(self.conns.len() as u64);
-        // It becomes writable when it is connected.
-        epoll::add(&self.epoll, &wire, token, EventFlags::IN | EventFlags::OUT)?;
+        self.poller.add(&wire, self.conns.len())?;
         let topology = &self.shared.topology;
         let client = topology.clients[index as usize];
         let sources = client
@@ -340,21 +321,7 @@ impl Worker {
         let Some(at_ns) = self.publishing.next_instant_ns(phases, now_ns) else {
             return Ok(());
         };
-        if at_ns == self.timer_at_ns {
-            return Ok(());
-        }
-        self.timer_at_ns = at_ns;
-        let wait_ns = at_ns.saturating_sub(self.shared.clock.now_ns()).max(1);
-        let timespec = |ns: u64| Timespec {
-            tv_sec: (ns / 1_000_000_000) as i64,
-            tv_nsec: (ns % 1_000_000_000) as i64,
-        };
-        let once = Itimerspec {
-            it_interval: timespec(0),
-            it_value: timespec(wait_ns),
-        };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
-        Ok(())
+        self.poller.set_timer(at_ns, self.shared.clock.now_ns())
     }
 
     fn show(&mut self) {

@@ -6,7 +6,7 @@ use crate::harness::run;
 #[test]
 fn one_publication_in_flight_is_one_send_for_each_subscriber() {
     let ended = run(
-        "floor --subscribers 20 --max-steal 100 --warmup 100ms --duration 500ms --threads 1 --server-cpu 0",
+        "floor --subscribers 20 --checks-only --warmup 100ms --duration 500ms --threads 1 --server-cpu 0",
     );
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     let sends = ended.report["server"]["sends"].as_u64().expect("counted");
@@ -22,7 +22,7 @@ fn one_publication_in_flight_is_one_send_for_each_subscriber() {
 #[test]
 fn bursts_are_coalesced() {
     let ended = run(
-        "floor --subscribers 20 --max-steal 100 --burst 16 --window 32 --warmup 100ms --duration 500ms --threads 1",
+        "floor --subscribers 20 --checks-only --burst 16 --window 32 --warmup 100ms --duration 500ms --threads 1",
     );
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     let sends = ended.report["server"]["sends"].as_u64().expect("counted");
@@ -32,7 +32,7 @@ fn bursts_are_coalesced() {
 #[test]
 fn every_topic_has_its_own_subscribers() {
     let ended = run(
-        "floor --subscribers 30 --max-steal 100 --topics 10 --publishers 3 --warmup 0s --duration 300ms",
+        "floor --subscribers 30 --checks-only --topics 10 --publishers 3 --warmup 0s --duration 300ms",
     );
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
 }

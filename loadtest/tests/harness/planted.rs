@@ -107,7 +107,7 @@ impl Planted {
     /// The arguments that lead the harness here.
     pub(crate) fn url(&self) -> String {
         format!(
-            "--url ws://{}/ws --threads 2 --warmup 0s --max-steal 100",
+            "--url ws://{}/ws --threads 2 --warmup 0s --checks-only",
             self.addr
         )
     }

@@ -1,0 +1,184 @@
+//! The figures of a report, worked out from what was seen at the edges of the window.
+
+use crate::cpu::tick_ns;
+use crate::probe::{Probe, Sample};
+use crate::run::Outcome;
+
+/// A client thread busier than this may have been what limited the run.
+const CLIENT_BUSY_SHARE_MAX: f64 = 0.9;
+
+/// Counts of the measured window, and of the whole run where it says so.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct WindowCounts {
+    pub(super) publications: u64,
+    pub(super) publications_per_s: f64,
+    pub(super) deliveries: u64,
+    pub(super) deliveries_per_s: f64,
+    pub(super) received_bytes: u64,
+    pub(super) run_publications: u64,
+    pub(super) run_deliveries: u64,
+    /// Publications that the schedule had and that were never written.
+    pub(super) run_unsent: u64,
+}
+
+/// What the server used.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Server {
+    pub(super) pid: Option<i32>,
+    pub(super) command_line: Option<String>,
+    pub(super) cpus: Vec<usize>,
+    pub(super) core: Option<Core>,
+    pub(super) process_cpu_s: Option<f64>,
+    pub(super) process_ns_per_delivery: Option<f64>,
+    /// Sends of the floor's own server, and the core time of each.
+    pub(super) sends: Option<u64>,
+    pub(super) core_ns_per_send: Option<f64>,
+    pub(super) memory: Option<Memory>,
+}
+
+/// Busy time of the server's cores.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Core {
+    pub(super) busy_s: f64,
+    pub(super) busy_share: f64,
+    pub(super) softirq_share: f64,
+    pub(super) ns_per_delivery: Option<f64>,
+    pub(super) ns_per_publication: Option<f64>,
+}
+
+/// Resident memory of the server's process.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Memory {
+    pub(super) before_bytes: u64,
+    pub(super) connected_bytes: u64,
+    pub(super) end_bytes: u64,
+    /// From before the first connection to the window's start, shared out.
+    pub(super) bytes_per_connection: f64,
+}
+
+/// How busy this process was.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Client {
+    pub(super) cpus: Vec<usize>,
+    pub(super) core_busy_share: Option<f64>,
+    pub(super) thread_busy_shares: Vec<f64>,
+    /// Whether the client may have been what limited the run.
+    pub(super) is_limit: bool,
+}
+
+impl WindowCounts {
+    /// Works them out.
+    pub(super) fn new(outcome: &Outcome, window_s: f64) -> Self {
+        let (start, end) = (&outcome.window_start.1, &outcome.window_end.1);
+        let publications = end.published - start.published;
+        let deliveries = end.delivered - start.delivered;
+        Self {
+            publications,
+            publications_per_s: round(publications as f64 / window_s, 1),
+            deliveries,
+            deliveries_per_s: round(deliveries as f64 / window_s, 1),
+            received_bytes: end.bytes - start.bytes,
+            run_publications: outcome.last.published,
+            run_deliveries: outcome.last.delivered,
+            run_unsent: outcome.last.owed,
+        }
+    }
+}
+
+impl Server {
+    /// Works them out.
+    pub(super) fn new(
+        connections: usize,
+        outcome: &Outcome,
+        probe: &Probe,
+        counts: &WindowCounts,
+    ) -> Self {
+        let (start, end) = (&outcome.window_start.0, &outcome.window_end.0);
+        let per_delivery = |ns: f64| {
+            let count = counts.deliveries;
+            (count > 0).then(|| round(ns / count as f64, 1))
+        };
+        let cores = end.server_cores.zip(start.server_cores);
+        let core_ticks = cores.map(|(end, start)| end - start);
+        let core = core_ticks.map(|ticks| {
+            let busy_ns = ns(ticks.busy);
+            Core {
+                busy_s: round(busy_ns / 1e9, 3),
+                busy_share: round(ticks.share(ticks.busy), 4),
+                softirq_share: round(ticks.share(ticks.softirq), 4),
+                ns_per_delivery: per_delivery(busy_ns),
+                ns_per_publication: (counts.publications > 0)
+                    .then(|| round(busy_ns / counts.publications as f64, 1)),
+            }
+        });
+        let process = end.server.zip(start.server);
+        let process_ns = process.map(|((end, _), (start, _))| ns(end.saturating_sub(start)));
+        let sends = end.sends.zip(start.sends).map(|(end, start)| end - start);
+        Self {
+            pid: probe.server_pid,
+            command_line: probe.server_command(),
+            cpus: probe.server_cpus.clone(),
+            core,
+            process_cpu_s: process_ns.map(|ns| round(ns / 1e9, 3)),
+            process_ns_per_delivery: process_ns.and_then(per_delivery),
+            sends,
+            core_ns_per_send: core_ticks
+                .zip(sends)
+                .map(|(ticks, sends)| round(ns(ticks.busy) / sends.max(1) as f64, 1)),
+            memory: Memory::new(&outcome.before, start, end, connections),
+        }
+    }
+}
+
+impl Memory {
+    /// Works them out.
+    pub(super) fn new(
+        before: &Sample,
+        start: &Sample,
+        end: &Sample,
+        connections: usize,
+    ) -> Option<Self> {
+        let [before, start, end] = [before, start, end].map(|sample| sample.server);
+        let (before, connected, end) = (before?.1, start?.1, end?.1);
+        let grown = connected as f64 - before as f64;
+        Some(Self {
+            before_bytes: before,
+            connected_bytes: connected,
+            end_bytes: end,
+            bytes_per_connection: round(grown / connections.max(1) as f64, 1),
+        })
+    }
+}
+
+impl Client {
+    /// Works them out.
+    pub(super) fn new(start: &Sample, end: &Sample, window_s: f64, probe: &Probe) -> Self {
+        let threads = end.idle_ns.iter().zip(&start.idle_ns);
+        let shares: Vec<f64> = threads
+            .map(|(end, start)| 1.0 - (end - start) as f64 / 1e9 / window_s)
+            .map(|busy| round(busy.clamp(0.0, 1.0), 4))
+            .collect();
+        let cores = end.client_cores.zip(start.client_cores);
+        let core_busy_share = cores.map(|(end, start)| {
+            let ticks = end - start;
+            round(ticks.share(ticks.busy), 4)
+        });
+        let is_limit = shares.iter().any(|share| *share > CLIENT_BUSY_SHARE_MAX);
+        Self {
+            cpus: probe.client_cpus.clone(),
+            core_busy_share,
+            thread_busy_shares: shares,
+            is_limit,
+        }
+    }
+}
+
+fn ns(ticks: u64) -> f64 {
+    (ticks * tick_ns()) as f64
+}
+
+/// Rounds to so many digits after the point.
+pub(super) fn round(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (value * scale).round() / scale
+}
