@@ -1,8 +1,6 @@
 //! What the integration tests share: a real server on loopback, and a client that may misbehave.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-
 pub(crate) mod client;
 pub(crate) mod strav;
 
