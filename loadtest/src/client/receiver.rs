@@ -7,7 +7,7 @@ use super::conn::{Conn, Seat, Stage};
 use super::flights::{Arrivals, Landed};
 use super::shared::{Counts, Shared};
 use super::wire::{Incoming, Out};
-use crate::body::BodyFault;
+use crate::body::{BodyFault, RecentBodies};
 use crate::checks::{Arrival, Fault, Faults};
 use crate::envelope::{self, ServerMessage};
 use crate::frames::Opcode;
@@ -33,6 +33,7 @@ pub(super) struct Receiver {
     pub(super) phases: Option<Phases>,
     shared: Arc<Shared>,
     arrivals: Arrivals,
+    bodies: RecentBodies,
 }
 
 impl Receiver {
@@ -45,6 +46,7 @@ impl Receiver {
             landed: Vec::new(),
             phases: None,
             arrivals: Arrivals::new(&shared.flights, lane),
+            bodies: RecentBodies::new(shared.body.clone()),
             shared,
         }
     }
@@ -105,7 +107,7 @@ impl Receiver {
 
     #[inline]
     fn take_body(&mut self, seat: &mut Seat, topic: u32, body: &[u8], now_ns: u64) {
-        let stamp = match self.shared.body.read(body) {
+        let stamp = match self.bodies.read(body) {
             Ok(stamp) => stamp,
             Err(fault) => return self.note_body(fault, seat, body),
         };
