@@ -170,13 +170,13 @@ impl Client {
         self.head().starts_with("HTTP/1.1 101 ")
     }
 
-    /// Whether something has come, be it the end; waits for it a moment.
-    pub(crate) fn has_input(&mut self, moment: Duration) -> bool {
+    /// Whether something has come, be it the end or a reset; waits for it a moment.
+    pub(crate) fn has_input(&self, moment: Duration) -> bool {
         let timeout = |timeout| self.stream.set_read_timeout(Some(timeout));
         timeout(moment).expect("not zero");
-        let has_input = self.stream.peek(&mut [0]).is_ok();
+        let peeked = self.stream.peek(&mut [0]);
         timeout(PATIENCE).expect("not zero");
-        has_input
+        peeked.map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |_| true)
     }
 
     fn head(&mut self) -> String {
