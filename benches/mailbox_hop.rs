@@ -13,7 +13,7 @@ use shardcast::engine::mailbox::{Posted, connect};
 fn mailbox_hop(c: &mut Criterion) {
     let mut group = c.benchmark_group("engine/mailbox_hop");
     group.throughput(Throughput::Elements(1));
-    let mut ends = connect(2, 64);
+    let mut ends = connect::<()>(2, 64);
     let (_, inbox, _) = ends.pop().expect("two shards");
     let (mesh, ..) = ends.pop().expect("two shards");
     let publication = support::publication("room.1");

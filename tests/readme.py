@@ -1,8 +1,9 @@
 """Tries the README's first commands as they are written there.
 
-The first three `sh` blocks of README.md are: start the server, subscribe, publish. The first `text`
-block is what the subscriber prints. All of it runs at the top of the repository, on the default port.
-Where another process has that port, each command gets a flag that names a free one, and nothing else changes.
+The first four `sh` blocks of README.md are: start the server, subscribe, publish, and publish over HTTP
+with curl. The first `text` block is what the subscriber prints
+for each of the two publications. All of it runs at the top of the repository, on the default ports.
+Where another process has one of those, each command names free ones, and nothing else changes.
 """
 
 import os
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {key: text for key, text in os.environ.items() if key != "CARGO_TARGET_DIR"}
 
 DEFAULT_PORT = 7001
+DEFAULT_API_PORT = 7002
 
 # A release build from nothing, on a slow machine.
 BUILD_SECONDS = 900
@@ -87,13 +89,18 @@ def port_of(address):
 
 
 def commands(readme):
-    serve, subscribe, publish = (block.strip() for block in blocks(readme, "sh")[:3])
-    if port_of(("127.0.0.1", DEFAULT_PORT)):
-        return serve, subscribe, publish
-    port = port_of(("127.0.0.1", 0))
-    print(f"another process has port {DEFAULT_PORT}, so each command also names port {port}")
+    serve, subscribe, publish, over_http = (block.strip() for block in blocks(readme, "sh")[:4])
+    if all(port_of(("127.0.0.1", port)) for port in (DEFAULT_PORT, DEFAULT_API_PORT)):
+        return serve, subscribe, publish, over_http
+    port, api_port = (port_of(("127.0.0.1", 0)) for _ in range(2))
+    print(f"another process has a default port, so each command names {port} or {api_port}")
     url = f" --url ws://127.0.0.1:{port}/_broadcast"
-    return f"{serve} --listen 127.0.0.1:{port}", subscribe + url, publish + url
+    return (
+        f"{serve} --listen 127.0.0.1:{port} --api-listen 127.0.0.1:{api_port}",
+        subscribe + url,
+        publish + url,
+        over_http.replace(f"127.0.0.1:{DEFAULT_API_PORT}", f"127.0.0.1:{api_port}"),
+    )
 
 
 def try_it(running):
@@ -103,7 +110,7 @@ def try_it(running):
     # Built apart, so that the time of a build and the time of a start each have their own limit.
     build = ["cargo", "build", "--release", "--locked"]
     subprocess.run(build, cwd=ROOT, env=ENVIRONMENT, check=True, timeout=BUILD_SECONDS)
-    serve, subscribe, publish = commands(readme)
+    serve, subscribe, publish, over_http = commands(readme)
     server = start(serve, stdout=subprocess.PIPE)
     running.append(server)
     wait_for_line(server, server.stdout, "driver", "the server")
@@ -112,12 +119,12 @@ def try_it(running):
     running.append(subscriber)
     wait_for_line(subscriber, subscriber.stderr, "subscribed on", "subscribe")
 
-    publisher = start(publish)
-    running.append(publisher)
-    expect("publish's exit code", publisher.wait(PATIENCE_SECONDS), 0)
-
-    expect("the subscriber's line", subscriber.stdout.readline(), printed)
-    print(printed, end="", flush=True)
+    for command in [publish, over_http]:
+        publisher = start(command)
+        running.append(publisher)
+        expect(f"the exit code of {command}", publisher.wait(PATIENCE_SECONDS), 0)
+        expect("the subscriber's line", subscriber.stdout.readline(), printed)
+        print(printed, end="", flush=True)
     expect("subscribe's exit code at Ctrl-C", stop(subscriber), 0)
     expect("the server's exit code at Ctrl-C", stop(server), 0)
 

@@ -13,7 +13,7 @@ use shardcast::engine::endpoint::Endpoint;
 use shardcast::engine::flush::Sink;
 use shardcast::engine::interest::Interest;
 use shardcast::engine::mailbox::connect;
-use shardcast::engine::publication::{AppId, DataKind, Origin, Publication};
+use shardcast::engine::publication::{AppId, DataKind, MessageId, Origin, Publication};
 use shardcast::engine::rules::Rules;
 use shardcast::engine::shard::{Shard, ShardConfig};
 
@@ -58,7 +58,7 @@ pub(crate) fn publication(topic: &str) -> Publication<'_> {
         event: "event",
         data: Some(&DATA),
         kind: DataKind::Json,
-        id: Ulid(1 << 100),
+        id: MessageId::Ulid(Ulid(1 << 100)),
         origin: Origin::Conn(ConnId {
             shard: ShardId(9),
             key,
@@ -78,7 +78,7 @@ pub(crate) fn frame(text: &str) -> Vec<u8> {
 /// A shard whose one endpoint speaks strav, with `subscribers` connections, number `n` of which is
 /// subscribed to `topic(n)`.
 pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> String) -> Shard {
-    let (mesh, ..) = connect(1, 1).remove(0);
+    let (mesh, ..) = connect::<()>(1, 1).remove(0);
     let config = ShardConfig {
         id: ShardId(0),
         endpoints: vec![Endpoint {

@@ -41,6 +41,9 @@ pub fn render(started: &Started, for_terminal: bool) -> String {
         let url = url(started.addr, path);
         line(label, &format!("{url} ({dialect})"));
     }
+    if let Some(api) = started.api {
+        line("api", &format!("http://{api}"));
+    }
     line("shards", &shards(started));
     line("driver", &started.driver);
     if let Some(command) = try_it(started) {
@@ -96,6 +99,7 @@ mod tests {
     fn started(addr: &str, endpoints: &[(&str, &'static str)]) -> Started {
         Started {
             addr: addr.parse().unwrap(),
+            api: None,
             shards: 2,
             cpus: Some(vec![0, 1, 2]),
             driver: "io_uring".to_owned(),

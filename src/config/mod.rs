@@ -6,6 +6,7 @@
 //! [`ServerConfig`](crate::service::ServerConfig) holds checked plain values; between the two stands
 //! [`Settings::resolve`], which reports everything that is wrong at once.
 
+mod api;
 pub mod complaint;
 pub mod cpu_list;
 pub mod dialect_defaults;

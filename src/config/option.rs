@@ -63,6 +63,8 @@ impl fmt::Display for OptionRecord {
 pub enum Kind {
     /// An IP address and a port.
     Address,
+    /// An IP address and a port, or `none`.
+    AddressOrNone,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A number, or `auto`.
@@ -78,6 +80,8 @@ pub enum Kind {
     Cpus,
     /// `PATH=DIALECT`.
     Endpoint,
+    /// The name of a host, without a port.
+    HostName,
     /// `CHANNEL[:EVENT]`.
     PublishRule,
     /// Any text that must not be seen.
@@ -102,6 +106,8 @@ pub enum Kind {
         /// Whether 0 is a value.
         zero: bool,
     },
+    /// The path of a file whose first line is a secret; the path itself is none.
+    TokenFile,
 }
 
 /// Where an option stands in the help.
@@ -109,6 +115,8 @@ pub enum Kind {
 pub enum Group {
     /// Addresses and paths.
     Listening,
+    /// Publishing from app servers, and looking at the server.
+    Api,
     /// Shards and their cores.
     Cores,
     /// Who may do what.
@@ -127,6 +135,7 @@ impl Group {
     pub fn heading(self) -> &'static str {
         match self {
             Self::Listening => "Where it listens",
+            Self::Api => "HTTP API",
             Self::Cores => "Shards and cores",
             Self::Rules => "Who may subscribe and publish",
             Self::Limits => "Limits",

@@ -94,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// The option as the user knows it from where its value comes from.
-    fn name(&self, option: &OptionRecord) -> String {
+    pub(super) fn name(&self, option: &OptionRecord) -> String {
         self.setting(option).origin.name_of(option)
     }
 

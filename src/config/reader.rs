@@ -10,6 +10,7 @@ use super::settings::{EndpointTable, Scope, Setting, Settings};
 use super::value::{self, Cpus};
 use crate::dialect::DialectName;
 use crate::engine::rules::{Pattern, PublishPattern};
+use crate::service::Secret;
 
 /// One pass over the settings.
 ///
@@ -83,6 +84,11 @@ impl<'a> Reader<'a> {
         self.one(option, value::address)
     }
 
+    /// `Some(None)` is `none`.
+    pub(super) fn address_or_none(&mut self, option: &OptionRecord) -> Option<Option<SocketAddr>> {
+        self.one(option, value::address_or_none)
+    }
+
     /// What the word means according to `meanings`.
     pub(super) fn choice<T: Copy>(
         &mut self,
@@ -129,12 +135,38 @@ impl<'a> Reader<'a> {
         self.each(option, value::endpoint)
     }
 
+    pub(super) fn host_names(&mut self, option: &OptionRecord) -> Vec<Option<String>> {
+        self.each(option, value::host_name)
+    }
+
+    /// The secret in a file; `Some(None)`: no file is named.
+    pub(super) fn token_file(&mut self, option: &OptionRecord) -> Option<Option<Secret>> {
+        self.optional(option, value::token_file)
+    }
+
+    /// `Some(None)`: there is none.
+    pub(super) fn secret(&mut self, option: &OptionRecord) -> Option<Option<Secret>> {
+        self.optional(option, value::token)
+    }
+
     pub(super) fn publish_rules(&mut self, option: &OptionRecord) -> Vec<Option<PublishPattern>> {
         self.each(option, value::publish_rule)
     }
 
     pub(super) fn subscribe_rules(&mut self, option: &OptionRecord) -> Vec<Option<Pattern>> {
         self.each(option, value::subscribe_rule)
+    }
+
+    /// `Some(None)`: nothing was said, or an empty text, which is how files and documents say that.
+    fn optional<T>(
+        &mut self,
+        option: &OptionRecord,
+        read: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Option<Option<T>> {
+        if self.setting(option).first().is_empty() {
+            return Some(None);
+        }
+        self.one(option, read).map(Some)
     }
 
     fn one<T>(

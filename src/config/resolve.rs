@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::api;
 use super::complaint::Complaint;
 use super::endpoints::{self, ListedEndpoint};
 use super::machine::Machine;
@@ -37,6 +38,7 @@ impl Settings {
 fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfig> {
     let listen = reader.address(&options::LISTEN);
     let listed = endpoints::read(reader);
+    let api = api::read(reader);
     let cores = read_cores(reader, machine);
     let driver = reader.choice(&options::DRIVER, &DRIVERS);
     // What holds for all endpoints is read even if each of them has a value of its own, and checked
@@ -59,6 +61,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
         shards,
         cpus,
         driver: driver?,
+        api: api?,
         endpoints: endpoints.into_iter().collect::<Option<_>>()?,
         handshake: HandshakeLimits {
             head_bytes_max: HEAD_BYTES_MAX,

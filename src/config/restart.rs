@@ -1,8 +1,10 @@
 //! Which changes need a restart.
 
+use std::net::SocketAddr;
+
 use super::option::OptionRecord;
 use super::options;
-use crate::service::{EndpointConfig, ServerConfig};
+use crate::service::{ApiConfig, EndpointConfig, Secret, ServerConfig};
 
 /// The options in which `new` differs from what a server runs with and that a reload cannot change.
 ///
@@ -12,6 +14,7 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
     // No `..`: whoever adds a field says here whether a reload can change it.
     let ServerConfig {
         listen,
+        api,
         shards,
         cpus,
         driver,
@@ -24,6 +27,12 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
     } = running;
     let differences = [
         (&options::LISTEN, *listen != new.listen),
+        (
+            &options::API_LISTEN,
+            api_listen(api) != api_listen(&new.api),
+        ),
+        (&options::API_TOKEN, token(api) != token(&new.api)),
+        (&options::API_HOST, hosts(api) != hosts(&new.api)),
         (&options::ENDPOINT, !are_same(endpoints, &new.endpoints)),
         (&options::SHARDS, *shards != new.shards),
         (&options::CPUS, *cpus != new.cpus),
@@ -39,6 +48,19 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         .filter(|(_, differs)| *differs)
         .map(|(option, _)| option)
         .collect()
+}
+
+fn api_listen(api: &Option<ApiConfig>) -> Option<SocketAddr> {
+    api.as_ref().map(|api| api.listen)
+}
+
+/// Wherever it comes from: only the token itself is compared.
+fn token(api: &Option<ApiConfig>) -> Option<&Secret> {
+    api.as_ref().and_then(|api| api.token.as_ref())
+}
+
+fn hosts(api: &Option<ApiConfig>) -> &[String] {
+    api.as_ref().map_or(&[], |api| &api.hosts)
 }
 
 /// Whether the same paths speak the same dialects in the same topic spaces.
@@ -71,6 +93,14 @@ mod tests {
             (&options::LISTEN, "127.0.0.1:7009"),
             (&options::ENDPOINT, "/live=strav"),
             (&options::DEV_ECHO, "true"),
+            (&options::API_LISTEN, "none"),
+            // Any file whose first line has no spaces will do as one with a token.
+            (
+                &options::API_TOKEN_FILE,
+                concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+            ),
+            (&options::API_TOKEN, "hunter2"),
+            (&options::API_HOST, "api.internal"),
             (&options::SHARDS, "1"),
             (&options::CPUS, "none"),
             (&options::DRIVER, "epoll"),

@@ -8,12 +8,26 @@ use super::machine::Machine;
 use super::{cpu_list, units};
 use crate::dialect::DialectName;
 use crate::engine::rules::{Pattern, PatternError, PublishPattern};
+use crate::service::Secret;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Fault> {
     text.parse().map_err(|_| {
         Fault::new(
             "is not an address",
             "write an IP address and a port, such as 127.0.0.1:7001 (port 0 picks a free one)",
+        )
+    })
+}
+
+/// `Ok(None)` is `none`.
+pub(super) fn address_or_none(text: &str) -> Result<Option<SocketAddr>, Fault> {
+    if text == "none" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Fault::new(
+            "is not an address",
+            "write an IP address and a port, such as 127.0.0.1:7002, or none",
         )
     })
 }
@@ -189,6 +203,48 @@ pub(super) fn endpoint(text: &str) -> Result<(String, DialectName), Fault> {
                 format!("the dialects are {known}"),
             )
         })
+}
+
+/// The name as a `Host` header has it, but without the port.
+pub(super) fn host_name(text: &str) -> Result<String, Fault> {
+    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if text.is_empty() || !text.bytes().all(is_name_byte) {
+        return Err(Fault::new(
+            "is not a host's name",
+            "write the name alone, without scheme and port, such as api.internal",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The token in the first line of a file.
+pub(super) fn token_file(path: &str) -> Result<Secret, Fault> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Fault::new(
+            format!("cannot be read ({error})"),
+            "name a file whose first line is the token",
+        )
+    })?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    // A file's value is its path, so the complaint shows the path and not the token.
+    if line.is_empty() {
+        return Err(Fault::new(
+            "has nothing in its first line",
+            "write the token there, such as what openssl rand -hex 32 prints",
+        ));
+    }
+    token(line).map_err(|fault| Fault::new("holds a token that cannot be sent", fault.fix))
+}
+
+/// A token, as a header can carry it.
+pub(super) fn token(text: &str) -> Result<Secret, Fault> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(Secret::new(text.to_owned()));
+    }
+    Err(Fault::new(
+        "cannot be sent in a header",
+        "write letters, digits and signs of ASCII, without spaces",
+    ))
 }
 
 pub(super) fn publish_rule(text: &str) -> Result<PublishPattern, Fault> {

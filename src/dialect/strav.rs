@@ -20,7 +20,7 @@ use crate::codec::ws::{OpCode, write_frame, write_frame_with};
 use crate::engine::dialect::{
     Actions, ConnView, Decision, Dialect, Message, Publish, PublishOutcome, SubscribeOutcome,
 };
-use crate::engine::publication::{DataKind, Publication};
+use crate::engine::publication::{DataKind, MessageId, Publication};
 
 /// The dialect.
 #[derive(Debug, Clone, Copy)]
@@ -127,9 +127,16 @@ impl Dialect for Strav {
                 out.extend_from_slice(br#","d":"#);
                 out.extend_from_slice(data);
             }
-            out.extend_from_slice(br#","i":""#);
-            out.extend_from_slice(&publication.id.text());
-            out.extend_from_slice(br#""}"#);
+            out.extend_from_slice(br#","i":"#);
+            match publication.id {
+                MessageId::Ulid(id) => {
+                    out.push(b'"');
+                    out.extend_from_slice(&id.text());
+                    out.push(b'"');
+                }
+                MessageId::Given(id) => write_string(out, id),
+            }
+            out.push(b'}');
         });
     }
 }
@@ -226,7 +233,7 @@ mod tests {
             event,
             data,
             kind: DataKind::Json,
-            id: Ulid::parse(b"01M7W7FG1R99FPSSD5YMA0MJMH").expect("an id"),
+            id: MessageId::Ulid(Ulid::parse(b"01M7W7FG1R99FPSSD5YMA0MJMH").expect("an id")),
             origin: Origin::Conn(ConnId { shard, key }),
             exclude: None,
         };

@@ -6,7 +6,7 @@ use super::busy::Wait;
 use super::dialect::Publish;
 use super::interest::ShardMask;
 use super::mailbox::Posted;
-use super::publication::{Origin, Publication, SharedPublication};
+use super::publication::{MessageId, Origin, Publication, SharedPublication};
 use super::shard::Shard;
 use super::turn_log::FrameKind;
 use crate::base::ids::ConnId;
@@ -35,7 +35,7 @@ impl Shard {
             event: &publish.event,
             data: publish.data.as_deref(),
             kind: publish.kind,
-            id: self.ulids.next(now.unix_ms, &mut self.random),
+            id: MessageId::Ulid(self.ulids.next(now.unix_ms, &mut self.random)),
             origin: Origin::Conn(source),
             exclude: publish.exclude_self.then_some(source),
         };
@@ -135,6 +135,14 @@ impl Shard {
     #[must_use]
     pub fn has_stalled(&self) -> bool {
         !self.stalled.is_empty()
+    }
+
+    /// A publication that the control plane hands to each shard itself. Returns how many
+    /// subscribers of this shard it is queued to.
+    pub fn handle_command_publication(&mut self, publication: &Publication<'_>) -> u64 {
+        let before = self.stats.deliveries;
+        self.deliver(publication);
+        self.stats.deliveries - before
     }
 
     /// A letter of another shard; letters are numbered in the order of these calls.

@@ -6,44 +6,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, never};
 
-use super::drain::DrainPhase;
 use super::interest::ShardMask;
 use super::publication::SharedPublication;
-use super::rules::Rules;
 use crate::base::ids::ShardId;
-use crate::base::limits::{ConnLimits, HandshakeLimits, SHARDS_MAX};
+use crate::base::limits::SHARDS_MAX;
 
-/// What the control plane tells a shard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Enter this phase of the drain, and report when it is done.
-    Drain(DrainPhase),
-    /// Go on under these limits and rules.
-    Reload(Arc<Reload>),
-}
-
-/// What a shard replaces without closing anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reload {
-    /// The limits of connections that have not upgraded.
-    pub handshake: HandshakeLimits,
-    /// One for each endpoint, by its index.
-    pub endpoints: Vec<EndpointUpdate>,
-}
-
-/// The part of an endpoint that can change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndpointUpdate {
-    /// The bounds of its connections.
-    pub limits: ConnLimits,
-    /// Who may do what.
-    pub rules: Rules,
-}
-
-/// Commands waiting in one shard's lane: a handful are ever in flight.
-const COMMANDS_MAX: usize = 64;
+/// Commands waiting in one shard's lane; the control plane waits for room, within its deadlines.
+pub const COMMANDS_MAX: usize = 1_024;
 
 #[derive(Debug)]
 struct Lane {
@@ -68,12 +39,12 @@ pub enum Posted {
     Full,
 }
 
-/// One shard's mailbox, as its owner sees it.
+/// One shard's mailbox, as its owner sees it. `C` is what the control plane tells a shard.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct Inbox<C> {
     me: ShardId,
     publications: Receiver<Arc<SharedPublication>>,
-    commands: Receiver<Command>,
+    commands: Receiver<C>,
     lanes: Arc<[Lane]>,
     capacity: usize,
 }
@@ -82,7 +53,7 @@ pub struct Inbox {
 ///
 /// Returns, for each shard, its way out, its mailbox, and the control plane's lane to it.
 #[must_use]
-pub fn connect(shards: usize, capacity: usize) -> Vec<(Mesh, Inbox, Sender<Command>)> {
+pub fn connect<C>(shards: usize, capacity: usize) -> Vec<(Mesh, Inbox<C>, Sender<C>)> {
     let (lanes, receivers): (Vec<Lane>, Vec<_>) = (0..shards)
         .map(|_| {
             let (publications, receiver) = bounded(capacity);
@@ -154,7 +125,7 @@ impl Mesh {
     }
 }
 
-impl Inbox {
+impl<C> Inbox<C> {
     /// The next publication.
     #[must_use]
     pub fn take_publication(&self) -> Option<Arc<SharedPublication>> {
@@ -166,8 +137,14 @@ impl Inbox {
     /// # Errors
     ///
     /// [`TryRecvError::Disconnected`] when the control plane is gone; nothing can be expected then.
-    pub fn take_command(&self) -> Result<Command, TryRecvError> {
+    pub fn take_command(&self) -> Result<C, TryRecvError> {
         self.commands.try_recv()
+    }
+
+    /// Takes no command from here on: those that wait are dropped, and those that are posted come
+    /// back to whoever posts them.
+    pub fn close_commands(&mut self) {
+        self.commands = never();
     }
 
     /// Whether nothing is waiting to be taken.
@@ -207,7 +184,7 @@ mod tests {
     use super::*;
     use crate::base::ids::{ConnId, Ulid};
     use crate::base::slab::Key;
-    use crate::engine::publication::{AppId, DataKind, Origin, Publication};
+    use crate::engine::publication::{AppId, DataKind, MessageId, Origin, Publication};
 
     fn letter(number: u128) -> Arc<SharedPublication> {
         let key = Key {
@@ -221,7 +198,7 @@ mod tests {
             event: "e",
             data: None,
             kind: DataKind::Json,
-            id: Ulid(number),
+            id: MessageId::Ulid(Ulid(number)),
             origin: Origin::Conn(ConnId { shard, key }),
             exclude: None,
         }
@@ -230,7 +207,7 @@ mod tests {
 
     #[test]
     fn full_lane_names_its_waiting_shards_once_it_is_half_empty() {
-        let mut ends = connect(3, 4);
+        let mut ends = connect::<()>(3, 4);
         let (_, inbox, _) = ends.remove(2);
         let meshes: Vec<Mesh> = ends.into_iter().map(|(mesh, ..)| mesh).collect();
         for number in 0..4 {
@@ -249,7 +226,7 @@ mod tests {
     #[test]
     fn waiting_producers_are_always_told_and_order_is_kept() {
         const LETTERS: u128 = 20_000;
-        let mut ends = connect(2, 2);
+        let mut ends = connect::<()>(2, 2);
         let (_, inbox, _) = ends.pop().expect("two shards");
         let (mesh, ..) = ends.pop().expect("two shards");
         let (wake, woken) = bounded::<()>(1);
@@ -264,7 +241,7 @@ mod tests {
             let mut expected = 0;
             while expected < LETTERS {
                 if let Some(letter) = inbox.take_publication() {
-                    assert_eq!(letter.publication().id, Ulid(expected));
+                    assert_eq!(letter.publication().id, MessageId::Ulid(Ulid(expected)));
                     expected += 1;
                 }
                 if !inbox.take_waiting().is_empty() {

@@ -24,6 +24,17 @@ pub enum DataKind {
 pub enum Origin {
     /// A connection of this process.
     Conn(ConnId),
+    /// An app server, through the HTTP API.
+    Api,
+}
+
+/// What a message is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageId<'a> {
+    /// Given here; ascending on the thread that accepted the publication.
+    Ulid(Ulid),
+    /// Given by the app server that published it: any text.
+    Given(&'a str),
 }
 
 /// One event on one topic, as dialects encode it.
@@ -39,8 +50,8 @@ pub struct Publication<'a> {
     pub data: Option<&'a [u8]>,
     /// What the data is.
     pub kind: DataKind,
-    /// Ascending on the shard that accepted it.
-    pub id: Ulid,
+    /// What it is known by.
+    pub id: MessageId<'a>,
     /// Who sent it.
     pub origin: Origin,
     /// A subscriber that must not get it.
@@ -51,15 +62,21 @@ pub struct Publication<'a> {
 #[derive(Debug)]
 pub struct SharedPublication {
     app: AppId,
-    /// Topic, event and data, one after the other: one allocation for all.
+    /// Topic, event, given id and data, one after the other: one allocation for all.
     bytes: Box<[u8]>,
     topic_len: usize,
     event_len: usize,
+    id: SharedId,
     has_data: bool,
     kind: DataKind,
-    id: Ulid,
     origin: Origin,
     exclude: Option<ConnId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum SharedId {
+    Ulid(Ulid),
+    Given { len: usize },
 }
 
 impl Publication<'_> {
@@ -67,15 +84,20 @@ impl Publication<'_> {
     #[must_use]
     pub fn share(&self) -> Arc<SharedPublication> {
         let data = self.data.unwrap_or_default();
-        let bytes = [self.topic.as_bytes(), self.event.as_bytes(), data].concat();
+        let (id, given) = match self.id {
+            MessageId::Ulid(id) => (SharedId::Ulid(id), ""),
+            MessageId::Given(id) => (SharedId::Given { len: id.len() }, id),
+        };
+        let texts = [self.topic, self.event, given].map(str::as_bytes);
+        let bytes = [texts[0], texts[1], texts[2], data].concat();
         Arc::new(SharedPublication {
             app: self.app,
             bytes: bytes.into_boxed_slice(),
             topic_len: self.topic.len(),
             event_len: self.event.len(),
+            id,
             has_data: self.data.is_some(),
             kind: self.kind,
-            id: self.id,
             origin: self.origin,
             exclude: self.exclude,
         })
@@ -87,7 +109,12 @@ impl SharedPublication {
     #[must_use]
     pub fn publication(&self) -> Publication<'_> {
         let (topic, rest) = self.bytes.split_at(self.topic_len);
-        let (event, data) = rest.split_at(self.event_len);
+        let (event, rest) = rest.split_at(self.event_len);
+        let given_len = match self.id {
+            SharedId::Ulid(_) => 0,
+            SharedId::Given { len } => len,
+        };
+        let (given, data) = rest.split_at(given_len);
         let text = |bytes| std::str::from_utf8(bytes).expect("copied from a str at this border");
         Publication {
             app: self.app,
@@ -95,7 +122,10 @@ impl SharedPublication {
             event: text(event),
             data: self.has_data.then_some(data),
             kind: self.kind,
-            id: self.id,
+            id: match self.id {
+                SharedId::Ulid(id) => MessageId::Ulid(id),
+                SharedId::Given { .. } => MessageId::Given(text(given)),
+            },
             origin: self.origin,
             exclude: self.exclude,
         }
@@ -117,14 +147,19 @@ mod tests {
                 generation: 3,
             },
         };
-        for data in [None, Some(&b""[..]), Some(&b"{\"a\":1}"[..])] {
+        let ids = [MessageId::Ulid(Ulid(5)), MessageId::Given("mine")];
+        for (data, id) in [
+            (None, ids[0]),
+            (Some(&b""[..]), ids[1]),
+            (Some(&b"{\"a\":1}"[..]), ids[1]),
+        ] {
             let publication = Publication {
                 app: AppId(4),
                 topic: "straße",
                 event: "é",
                 data,
                 kind: DataKind::Json,
-                id: Ulid(5),
+                id,
                 origin: Origin::Conn(conn),
                 exclude: Some(conn),
             };

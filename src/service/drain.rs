@@ -2,35 +2,17 @@
 
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::worker::Report;
+use super::control::ShardHandle;
+use super::worker::{Command, Report};
 use crate::base::time::{Clock, millis};
 use crate::engine::drain::DrainPhase;
-use crate::engine::mailbox::Command;
-use crate::runtime::Waker;
 
 /// What a phase gets even if no time is left or none was given: enough for the shards to do their
 /// part, a Close frame to each peer at the end, without waiting for anybody.
 const PHASE_TIME_MIN: Duration = Duration::from_millis(500);
-
-/// The control thread's way to one shard.
-#[derive(Debug)]
-pub(super) struct ShardHandle {
-    pub(super) commands: Sender<Command>,
-    pub(super) waker: Waker,
-}
-
-impl ShardHandle {
-    pub(super) fn tell(&self, command: Command) {
-        // The lane holds more commands than a drain has, and reloads that nobody takes mean a shard
-        // that will not drain either; a shard that is gone needs none.
-        let _gone = self.commands.try_send(command);
-        self.waker.wake();
-    }
-}
 
 /// Takes all shards through the drain; whether they finished within `timeout`.
 pub(super) async fn drain(

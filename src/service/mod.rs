@@ -1,17 +1,23 @@
 //! Floor 4: the server as a whole.
 //!
 //! The worker is the only place where the runtime, the engine and the dialects meet; the server
-//! starts the shards and ends them, from the control thread.
+//! starts the shards and ends them, from the control thread, which also answers the HTTP API.
 
+mod apps;
+mod control;
 mod drain;
+mod histogram;
 mod process;
 mod reload;
 mod server;
 mod server_config;
+mod signals;
+mod start;
 mod started;
 mod worker;
 
+pub use control::Secret;
 pub use process::connections_that_fit;
 pub use server::{ServeError, Served, serve};
-pub use server_config::{EndpointConfig, LogFormat, LogLevel, ServerConfig};
+pub use server_config::{ApiConfig, EndpointConfig, LogFormat, LogLevel, ServerConfig};
 pub use started::Started;

@@ -7,6 +7,7 @@ use crate::base::limits::{ConnLimits, HandshakeLimits};
 use crate::dialect::DialectName;
 use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
+use crate::service::Secret;
 
 /// Everything `serve` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct ServerConfig {
     pub shards: usize,
     /// Shard `i` is pinned to entry `i` modulo the length; never empty. `None`: nothing is pinned.
     pub cpus: Option<Vec<usize>>,
+    /// The HTTP API; `None`: there is none.
+    pub api: Option<ApiConfig>,
     /// How shards wait for their sockets.
     pub driver: DriverChoice,
     /// The paths that answer, each path once.
@@ -32,6 +35,17 @@ pub struct ServerConfig {
     pub log_level: LogLevel,
     /// How it is written.
     pub log_format: LogFormat,
+}
+
+/// The HTTP API of the control plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Where app servers and operators connect; port 0: any free one.
+    pub listen: SocketAddr,
+    /// What they must show; `None` only where nobody else can connect.
+    pub token: Option<Secret>,
+    /// Names under which it may be addressed besides `localhost` and literal addresses.
+    pub hosts: Vec<String>,
 }
 
 /// One path and what is spoken there.

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 pub struct Started {
     /// Where it listens, with the port that the kernel chose.
     pub addr: SocketAddr,
+    /// Where the API listens.
+    pub api: Option<SocketAddr>,
     /// How many shards.
     pub shards: usize,
     /// Shard `i` is pinned to entry `i` modulo the length; `None`: nothing is pinned.

@@ -3,9 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use super::control::Health;
+use super::histogram::Histogram;
 use crate::base::ids::ShardId;
 use crate::base::io::{Flow, SendOutcome, SocketOp};
 use crate::base::limits::{LETTERS_PER_TURN, SENDS_PER_FLUSH};
@@ -14,9 +17,20 @@ use crate::base::time::{Clock, Now};
 use crate::engine::decider::Verdict;
 use crate::engine::drain::DrainPhase;
 use crate::engine::flush::Sink;
-use crate::engine::mailbox::{Command, Inbox, Reload};
+use crate::engine::mailbox::Inbox;
 use crate::engine::shard::Shard;
 use crate::runtime::{Driver, Handler, ReadEnd, Sockets, StartError, Turn, Waker};
+
+/// What a shard does on its own thread, between its turns, for somebody else.
+pub(super) type Act = Box<dyn FnOnce(&mut Worker, Now) + Send>;
+
+/// What the control thread tells a shard.
+pub(super) enum Command {
+    /// Enter this phase of the drain, and report when it is done.
+    Drain(DrainPhase),
+    /// Do this; an answer goes back by a channel of its own.
+    Invoke(Act),
+}
 
 /// What a shard tells the control thread.
 #[derive(Debug)]
@@ -33,7 +47,7 @@ pub(super) enum Report {
 pub(super) struct Worker {
     pub(super) id: ShardId,
     pub(super) shard: Shard,
-    pub(super) inbox: Inbox,
+    pub(super) inbox: Inbox<Command>,
     pub(super) clock: Clock,
     /// The wakers of all shards, by number.
     pub(super) wakers: Arc<[Waker]>,
@@ -41,6 +55,36 @@ pub(super) struct Worker {
     /// The time of this turn, read at its first event.
     pub(super) now: Option<Now>,
     pub(super) exiting: bool,
+    pub(super) health: Arc<Health>,
+    /// Sends of each flush that sent anything, and its time.
+    pub(super) flush_sends: Histogram,
+    pub(super) flush_micros: Histogram,
+}
+
+impl Worker {
+    pub(super) fn new(
+        id: ShardId,
+        shard: Shard,
+        inbox: Inbox<Command>,
+        clock: Clock,
+        wakers: Arc<[Waker]>,
+        reports: mpsc::Sender<Report>,
+        health: Arc<Health>,
+    ) -> Self {
+        Self {
+            id,
+            shard,
+            inbox,
+            clock,
+            wakers,
+            reports,
+            now: None,
+            exiting: false,
+            health,
+            flush_sends: Histogram::default(),
+            flush_micros: Histogram::default(),
+        }
+    }
 }
 
 /// The engine's way to the sockets.
@@ -81,6 +125,7 @@ impl Handler for Worker {
     }
 
     fn accept_failed(&mut self, error: &io::Error) {
+        self.health.count_starved();
         tracing::warn!(
             shard = self.id.0,
             "cannot accept a connection: {error}; trying again, others are served meanwhile"
@@ -89,6 +134,7 @@ impl Handler for Worker {
 
     fn turn(&mut self, sockets: &Sockets) -> Turn {
         let now = self.now();
+        self.health.beat(self.id, now.monotonic_ms);
         self.take_commands(now, sockets);
         let more_letters = self.take_letters();
         self.shard.handle_tick(now);
@@ -128,17 +174,8 @@ impl Worker {
                     }
                     self.shard.handle_drain(now, phase);
                 }
-                Command::Reload(reload) => self.reload(now, &reload),
+                Command::Invoke(act) => act(self, now),
             }
-        }
-    }
-
-    fn reload(&mut self, now: Now, reload: &Reload) {
-        self.shard.set_handshake_limits(reload.handshake);
-        for (index, endpoint) in reload.endpoints.iter().enumerate() {
-            let decider = Box::new(endpoint.rules.clone());
-            self.shard
-                .replace_endpoint(now, index, endpoint.limits, decider);
         }
     }
 
@@ -163,9 +200,17 @@ impl Worker {
     }
 
     fn flush(&mut self, now: Now, sockets: &Sockets) -> bool {
+        let (sends, start) = (self.shard.stats().sends, Instant::now());
         let flushed = self
             .shard
             .flush(now, &mut SocketSink(sockets), SENDS_PER_FLUSH);
+        let sends = self.shard.stats().sends - sends;
+        if sends > 0 {
+            let micros = start.elapsed().as_micros();
+            self.flush_micros
+                .record(u64::try_from(micros).unwrap_or(u64::MAX));
+            self.flush_sends.record(sends);
+        }
         while let Some((conn, op)) = self.shard.poll_socket_op() {
             match op {
                 SocketOp::Resume => sockets.resume(conn),
@@ -191,6 +236,11 @@ impl Worker {
             return;
         };
         self.exiting = matches!(phase, DrainPhase::Close { .. });
+        if self.exiting {
+            self.health.retire(self.id);
+            // Whoever asks a shard that has ended should not have to wait for a time-out.
+            self.inbox.close_commands();
+        }
         // The lane has room for every report of every shard; if the control thread is gone, so is
         // the process.
         let _gone = self.reports.try_send(Report::Drained(phase));

@@ -33,6 +33,7 @@ fn check_shows_each_value_with_its_origin() {
     let file = Written::new("origins", "shards = 1\nlog-level = \"debug\"\n");
     let output = command(&["check", "--config", file.path(), "--drain-timeout", "3s"])
         .env("SHARDCAST_LOG_LEVEL", "error")
+        .env("SHARDCAST_API_TOKEN", "hunter2")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -42,6 +43,7 @@ fn check_shows_each_value_with_its_origin() {
         &format!("shards = 1  # {}:1", file.path()),
         "log-level = \"error\"  # SHARDCAST_LOG_LEVEL",
         "drain-timeout = \"3s\"  # --drain-timeout",
+        "api-token = \"<set>\"  # SHARDCAST_API_TOKEN",
         "listen = \"127.0.0.1:7001\"  # default",
         "[[endpoint]]  # default",
     ] {

@@ -80,6 +80,7 @@ fn port_may_be_taken_again_right_after_a_server_with_clients_ended() {
             // listeners, a few milliseconds after the process is gone: the next one waits for that.
             let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
             command.args(["serve", "--listen", &addr.to_string(), "--shards", "2"]);
+            command.args(["--api-listen", "127.0.0.1:0"]);
             let next = Server::spawn(command);
             assert_eq!(next.addr, addr);
             Client::open(addr).expect_pong();

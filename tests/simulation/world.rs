@@ -35,7 +35,7 @@ pub(crate) const APP: AppId = AppId(0);
 /// One shard and what its worker would hold.
 pub(crate) struct Node {
     pub(crate) shard: Shard,
-    pub(crate) inbox: Inbox,
+    pub(crate) inbox: Inbox<()>,
     /// Its connections until they are released, and whose they are.
     pub(crate) conns: BTreeMap<Key, usize>,
     /// Another shard has emptied its mailbox: what is stalled may be tried again.

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod client;
+pub(crate) mod http;
 pub(crate) mod strav;
 
 use std::fs;
@@ -56,12 +57,14 @@ pub(crate) struct Server {
     log: Option<BufReader<ChildStderr>>,
     /// Where it listens.
     pub(crate) addr: SocketAddr,
+    /// Where its API listens, if it has one.
+    pub(crate) api: Option<SocketAddr>,
     /// What it said when it had started.
     pub(crate) banner: String,
 }
 
 impl Server {
-    /// Starts `shardcast serve --listen 127.0.0.1:0` with further flags, and waits until it serves.
+    /// Starts `shardcast serve` on free ports with further flags, and waits until it serves.
     pub(crate) fn start(flags: &[&str]) -> Self {
         // What goes to the terminal should be worth reading.
         Self::spawn(Self::command(&[&["--log-level", "warn"], flags].concat()))
@@ -72,6 +75,7 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["--api-listen", "127.0.0.1:0"])
             .args(flags);
         command
     }
@@ -103,11 +107,16 @@ impl Server {
             .and_then(|line| line.split_whitespace().last())
             .and_then(|addr| addr.parse().ok())
             .expect("the banner's first line ends in the address");
+        let api = banner
+            .lines()
+            .find_map(|line| line.trim_start().strip_prefix("api "))
+            .and_then(|url| url.trim().strip_prefix("http://")?.parse().ok());
         let log = child.stderr.take().map(BufReader::new);
         Self {
             child,
             log,
             addr,
+            api,
             banner,
         }
     }

@@ -1,5 +1,6 @@
 //! Every option, one record each, in files by the heading they stand under.
 
+mod api;
 mod cores;
 mod limits;
 mod listening;
@@ -7,6 +8,7 @@ mod logging;
 mod rules;
 mod times;
 
+pub use api::{API_HOST, API_LISTEN, API_TOKEN, API_TOKEN_FILE};
 pub use cores::{CPUS, DRIVER, SHARDS};
 pub use limits::{
     BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, MAX_CONNECTIONS, MAX_MESSAGE_BYTES,
@@ -20,10 +22,14 @@ pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 19] = [
+pub static ALL: [&OptionRecord; 23] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
+    &API_LISTEN,
+    &API_TOKEN_FILE,
+    &API_TOKEN,
+    &API_HOST,
     &SHARDS,
     &CPUS,
     &DRIVER,

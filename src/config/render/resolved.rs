@@ -220,7 +220,8 @@ fn shown<'s>(option: &OptionRecord, setting: &'s Setting) -> Vec<&'s str> {
     let texts = setting.texts.iter();
     texts
         .map(|text| {
-            if option.is_secret() {
+            // An empty text stands for nothing, and hides nothing.
+            if option.is_secret() && !text.text.is_empty() {
                 SECRET
             } else {
                 text.text.as_str()

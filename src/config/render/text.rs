@@ -85,6 +85,7 @@ pub(super) fn default_value(option: &OptionRecord) -> String {
 pub(super) fn bounds(kind: Kind) -> String {
     match kind {
         Kind::Address => "an IP address and a port".to_owned(),
+        Kind::AddressOrNone => "an IP address and a port, or none".to_owned(),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
         Kind::Count { min, max, auto } => {
             let or_auto = if auto { ", or auto" } else { "" };
@@ -95,6 +96,7 @@ pub(super) fn bounds(kind: Kind) -> String {
             let names = DialectName::ALL.map(DialectName::as_str).join(", ");
             format!("PATH=DIALECT, with a dialect of {names}")
         }
+        Kind::HostName => "a host's name without a port".to_owned(),
         Kind::PublishRule => "CHANNEL or CHANNEL:EVENT, each may end in *".to_owned(),
         Kind::Secret => "a text".to_owned(),
         Kind::Size { min, max } => format!(
@@ -112,6 +114,7 @@ pub(super) fn bounds(kind: Kind) -> String {
                 units::format_duration(max)
             )
         }
+        Kind::TokenFile => "the path of a file".to_owned(),
     }
 }
 

@@ -37,6 +37,9 @@ fn complaints(typed: &[(&OptionRecord, &[&str])]) -> Vec<String> {
 fn defaults_are_the_documented_ones() {
     let config = config(&[]);
     assert_eq!(config.listen.to_string(), "127.0.0.1:7001");
+    let api = config.api.as_ref().expect("an API by default");
+    assert_eq!(api.listen.to_string(), "127.0.0.1:7002");
+    assert_eq!((&api.token, &api.hosts), (&None, &Vec::new()));
     assert_eq!(config.shards, 4);
     assert_eq!(config.cpus, Some(vec![2, 3, 4, 7]));
     assert_eq!(config.driver, DriverChoice::Auto);

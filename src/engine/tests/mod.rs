@@ -141,7 +141,7 @@ const LIMITS: ConnLimits = ConnLimits {
 struct Bench {
     now: Now,
     shard: Shard,
-    inbox: Inbox,
+    inbox: Inbox<()>,
     sockets: Sockets,
 }
 
@@ -191,7 +191,7 @@ fn process(shards: usize, mailbox: usize, limits: ConnLimits) -> Vec<Bench> {
     };
     let interest = Arc::new(Interest::new(1, 1));
     let admission = Admission::new(100);
-    connect(shards, mailbox)
+    connect::<()>(shards, mailbox)
         .into_iter()
         .map(|(mesh, inbox, _)| {
             let config = ShardConfig {

@@ -1,0 +1,63 @@
+//! The topic spaces: what shards number and app servers name.
+
+use super::control::App;
+use super::server_config::EndpointConfig;
+use crate::engine::endpoint::Endpoint;
+use crate::engine::publication::AppId;
+
+/// The topic spaces by name; endpoints that name the same one share it.
+#[derive(Debug, Clone)]
+pub(super) struct Apps(Vec<String>);
+
+impl Apps {
+    pub(super) fn of(endpoints: &[EndpointConfig]) -> Self {
+        let mut names: Vec<String> = endpoints.iter().map(|e| e.app.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        Self(names)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The topic spaces as app servers address them; the first is that of the first endpoint.
+    pub(super) fn described(&self, endpoints: &[EndpointConfig]) -> Vec<App> {
+        let mut apps: Vec<App> = Vec::new();
+        for endpoint in endpoints {
+            let id = self.id_of(endpoint);
+            let bytes = endpoint.limits.message_bytes_max;
+            if let Some(app) = apps.iter_mut().find(|app| app.id == id) {
+                app.names.push(endpoint.path.clone());
+                app.message_bytes_max = app.message_bytes_max.min(bytes);
+            } else {
+                apps.push(App {
+                    id,
+                    names: vec![endpoint.app.clone(), endpoint.path.clone()],
+                    message_bytes_max: bytes,
+                });
+            }
+        }
+        apps
+    }
+
+    fn id_of(&self, endpoint: &EndpointConfig) -> AppId {
+        let index = self.0.binary_search(&endpoint.app);
+        let index = index.expect("collected from these endpoints");
+        AppId(u16::try_from(index).expect("endpoints are few"))
+    }
+
+    /// Builds the endpoints of one shard, on its own thread.
+    pub(super) fn endpoints(&self, configs: Vec<EndpointConfig>) -> Vec<Endpoint> {
+        configs
+            .into_iter()
+            .map(|config| Endpoint {
+                app: self.id_of(&config),
+                path: config.path,
+                dialect: config.dialect.build(),
+                decider: Box::new(config.rules),
+                limits: config.limits,
+            })
+            .collect()
+    }
+}

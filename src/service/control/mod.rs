@@ -1,0 +1,93 @@
+//! The control plane's HTTP API, on the control thread: publish, look, be watched.
+//!
+//! It reaches shards by letter only and shares nothing with them but the interest map.
+
+mod auth;
+mod error;
+mod health;
+mod inspect;
+mod metrics;
+mod openapi;
+mod publish;
+mod shards;
+
+pub(super) use auth::Guard;
+pub use auth::Secret;
+pub(super) use health::{Health, watch};
+pub(super) use shards::{ShardHandle, Shards};
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::base::ids::UlidGenerator;
+use crate::base::random::Random;
+use crate::base::time::Clock;
+use crate::engine::interest::Interest;
+use crate::engine::publication::AppId;
+
+/// What the API's handlers need.
+pub(super) struct Control {
+    pub(super) shards: Shards,
+    pub(super) interest: Arc<Interest>,
+    pub(super) apps: Vec<App>,
+    pub(super) clock: Clock,
+    pub(super) health: Arc<Health>,
+    pub(super) guard: Guard,
+    /// Ids of what is published here. Locked for a few instructions, on one thread.
+    pub(super) ids: Mutex<(UlidGenerator, Random)>,
+    pub(super) connections_max: usize,
+}
+
+/// A topic space, as app servers address it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct App {
+    pub(super) id: AppId,
+    /// The name, and the paths of the endpoints in it: either addresses it.
+    pub(super) names: Vec<String>,
+    /// The smallest message limit among its endpoints: what every subscriber may be sent.
+    pub(super) message_bytes_max: usize,
+}
+
+/// What a handler is given.
+type SharedControl = Arc<Control>;
+
+/// The routes.
+pub(super) fn router(control: Arc<Control>) -> Router {
+    let largest = control.apps.iter().map(|app| app.message_bytes_max).max();
+    let body_bytes_max = publish::body_bytes_max(largest.unwrap_or(0));
+    let guarded = Router::new()
+        .route("/v1/publish", post(publish::publish))
+        .route("/v1/publish/batch", post(publish::publish_batch))
+        .route("/v1/stats", get(inspect::stats))
+        .route("/v1/channels", get(inspect::channels))
+        .route("/v1/channels/{name}", get(inspect::channel))
+        .route("/metrics", get(metrics::metrics))
+        .route_layer(from_fn_with_state(Arc::clone(&control), auth::demand_token));
+    Router::new()
+        .merge(guarded)
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/v1/openapi.json", get(openapi::openapi))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&control), auth::demand_host))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .with_state(control)
+}
+
+impl Control {
+    /// The topic space of that name or endpoint; without one, the first.
+    fn app(&self, name: Option<&str>) -> Option<&App> {
+        match name {
+            None => self.apps.first(),
+            Some(name) => self
+                .apps
+                .iter()
+                .find(|app| app.names.iter().any(|known| known == name)),
+        }
+    }
+}

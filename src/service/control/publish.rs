@@ -1,0 +1,250 @@
+//! Publishing from app servers.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use futures_util::future::join_all;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, ErrorBody};
+use super::shards::CallError;
+use super::{App, Control, SharedControl};
+use crate::base::ids::ShardId;
+use crate::base::limits::NAME_BYTES_MAX;
+use crate::engine::interest::ShardMask;
+use crate::engine::publication::{DataKind, MessageId, Origin, Publication};
+
+/// Publications in one batch.
+const BATCH_MAX: usize = 1_000;
+
+/// Bytes of a batch's body beyond those of one message at the limit.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The largest body that is read: one message at its limit, or a batch.
+pub(super) fn body_bytes_max(message_bytes_max: usize) -> usize {
+    message_bytes_max + BATCH_BYTES_MAX
+}
+
+/// One publication.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublishRequest {
+    /// The topic space: an app's name or an endpoint's path. Default: that of the first endpoint.
+    app: Option<String>,
+    /// Where to.
+    #[schema(min_length = 1, max_length = 1024)]
+    channel: String,
+    /// What happened.
+    #[schema(min_length = 1, max_length = 1024)]
+    event: String,
+    /// With what: any JSON, passed on as it is written. Absent is not the same as null.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>)]
+    data: Option<Box<RawValue>>,
+    /// What the message is to be known by. Default: a new ULID.
+    #[schema(min_length = 1, max_length = 1024)]
+    id: Option<String>,
+}
+
+/// `null` is data as well.
+fn present<'de, D: Deserializer<'de>>(data: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(data).map(Some)
+}
+
+/// A publication that was accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Published {
+    /// What the message is known by.
+    id: String,
+    /// How many subscribers of this node it is queued to.
+    subscribers: u64,
+}
+
+/// Several publications.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BatchRequest {
+    /// In the order in which they take effect; at most 1,000.
+    #[schema(max_items = 1000)]
+    publications: Vec<PublishRequest>,
+}
+
+/// What became of each publication of a batch, in its order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BatchResponse {
+    results: Vec<BatchResult>,
+}
+
+/// One of them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum BatchResult {
+    /// It was accepted.
+    Published(Published),
+    /// It was not; the others are not affected.
+    Refused(ErrorBody),
+}
+
+/// Publishes one event.
+#[utoipa::path(post, path = "/v1/publish", request_body = PublishRequest, responses(
+    (status = 200, description = "Queued to every subscriber", body = Published),
+    (status = 400, description = "Not a publication, or an unknown app", body = ErrorBody),
+    (status = 401, description = "No token, or a wrong one", body = ErrorBody),
+    (status = 413, description = "Larger than the message limit", body = ErrorBody),
+    (status = 415, description = "Not application/json", body = ErrorBody),
+    (status = 503, description = "Overloaded or shutting down; `partial` says whether some \
+        subscribers may have got it", body = ErrorBody)
+), security(("token" = [])))]
+pub(super) async fn publish(
+    State(control): State<SharedControl>,
+    request: Result<Json<PublishRequest>, JsonRejection>,
+) -> Result<Json<Published>, ApiError> {
+    let Json(request) = request?;
+    control.publish(request).await.map(Json)
+}
+
+/// Publishes several events, each for itself.
+#[utoipa::path(post, path = "/v1/publish/batch", request_body = BatchRequest, responses(
+    (status = 200, description = "What became of each", body = BatchResponse),
+    (status = 400, description = "Not a batch", body = ErrorBody),
+    (status = 401, description = "No token, or a wrong one", body = ErrorBody),
+    (status = 413, description = "Too large", body = ErrorBody),
+    (status = 415, description = "Not application/json", body = ErrorBody)
+), security(("token" = [])))]
+pub(super) async fn publish_batch(
+    State(control): State<SharedControl>,
+    request: Result<Json<BatchRequest>, JsonRejection>,
+) -> Result<Json<BatchResponse>, ApiError> {
+    let Json(BatchRequest { publications }) = request?;
+    if publications.len() > BATCH_MAX {
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("a batch holds at most {BATCH_MAX} publications"),
+        ));
+    }
+    let mut results = Vec::with_capacity(publications.len());
+    // One after the other: their order is the caller's.
+    for request in publications {
+        results.push(match control.publish(request).await {
+            Ok(published) => BatchResult::Published(published),
+            Err(error) => BatchResult::Refused(error.body),
+        });
+    }
+    Ok(Json(BatchResponse { results }))
+}
+
+impl Control {
+    async fn publish(&self, request: PublishRequest) -> Result<Published, ApiError> {
+        if self.health.is_draining() {
+            let message = "the server is shutting down; publish to another".to_owned();
+            return Err(ApiError::unavailable("draining", message, false));
+        }
+        let app = self.app(request.app.as_deref()).ok_or_else(|| {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "unknown_app",
+                "no endpoint has that path, and none names that app",
+            )
+        })?;
+        check(&request, app)?;
+        let ulid = self.next_id();
+        let id = request
+            .id
+            .as_deref()
+            .map_or(MessageId::Ulid(ulid), MessageId::Given);
+        let publication = Publication {
+            app: app.id,
+            topic: &request.channel,
+            event: &request.event,
+            data: request.data.as_ref().map(|data| data.get().as_bytes()),
+            kind: DataKind::Json,
+            id,
+            origin: Origin::Api,
+            exclude: None,
+        };
+        let subscribers = self.post(&publication).await?;
+        Ok(Published {
+            id: request.id.unwrap_or_else(|| ulid.to_string()),
+            subscribers,
+        })
+    }
+
+    fn next_id(&self) -> crate::base::ids::Ulid {
+        let mut ids = self.ids.lock().expect("nothing panics while it is held");
+        let (generator, random) = &mut *ids;
+        generator.next(self.clock.now().unix_ms, random)
+    }
+
+    /// Hands a publication to every shard that has subscribers; how many those are.
+    async fn post(&self, publication: &Publication<'_>) -> Result<u64, ApiError> {
+        let shared = publication.share();
+        let calls = self.interested(publication).into_iter().map(|shard| {
+            let shared = Arc::clone(&shared);
+            self.shards.invoke_on(shard, move |worker, _now| {
+                worker
+                    .shard
+                    .handle_command_publication(&shared.publication())
+            })
+        });
+        let answers: Vec<Result<u64, CallError>> = join_all(calls).await;
+        let queued = answers.iter().flatten().sum();
+        let failed = answers
+            .iter()
+            .find_map(|answer| answer.as_ref().err().copied());
+        match failed {
+            None => Ok(queued),
+            Some(error) => Err(ApiError::unavailable(
+                error.word(),
+                format!("{error}; try again later"),
+                queued > 0 || error == CallError::Late,
+            )),
+        }
+    }
+
+    fn interested(&self, publication: &Publication<'_>) -> ShardMask {
+        if self.shards.len() == 1 {
+            // A shard that is alone does not tell its interest.
+            let mut only = ShardMask::default();
+            only.insert(ShardId(0));
+            return only;
+        }
+        self.interest.shards(publication.app, publication.topic)
+    }
+}
+
+/// The bounds that clients live under hold here too.
+fn check(request: &PublishRequest, app: &App) -> Result<(), ApiError> {
+    let id = request.id.as_deref();
+    for (what, name) in [
+        ("channel", Some(request.channel.as_str())),
+        ("event", Some(request.event.as_str())),
+        ("id", id),
+    ] {
+        if name.is_some_and(|name| name.is_empty() || name.len() > NAME_BYTES_MAX) {
+            return Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                format!("{what} must have 1 to {NAME_BYTES_MAX} bytes"),
+            ));
+        }
+    }
+    let data_bytes = request.data.as_ref().map_or(0, |data| data.get().len());
+    let bytes = data_bytes + request.channel.len() + request.event.len() + id.map_or(0, str::len);
+    if bytes > app.message_bytes_max {
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!(
+                "{bytes} bytes of channel, event, id and data are above the message limit of {}",
+                app.message_bytes_max
+            ),
+        ));
+    }
+    Ok(())
+}

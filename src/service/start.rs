@@ -1,0 +1,158 @@
+//! Starting the shards, each on a thread of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use super::apps::Apps;
+use super::control::{Health, ShardHandle, Shards};
+use super::process::{AbortOnPanic, connections_that_fit, random_key};
+use super::server::{ServeError, setup};
+use super::server_config::{EndpointConfig, ServerConfig};
+use super::started::Started;
+use super::worker::{Report, Worker};
+use crate::base::ids::{IdKey, ShardId};
+use crate::base::limits::MAILBOX_LETTERS_MAX;
+use crate::base::time::Clock;
+use crate::engine::admission::Admission;
+use crate::engine::interest::Interest;
+use crate::engine::mailbox::connect;
+use crate::engine::shard::{Shard, ShardConfig};
+use crate::runtime::{Driver, ShardSetup, Waker, run_shard};
+
+/// What the shards and the control thread have in common.
+pub(super) struct Common {
+    pub(super) clock: Clock,
+    pub(super) connections_max: usize,
+    pub(super) apps: Apps,
+    pub(super) interest: Arc<Interest>,
+    pub(super) admission: Admission,
+    pub(super) health: Arc<Health>,
+    pub(super) id_key: IdKey,
+    pub(super) seed: u64,
+}
+
+impl Common {
+    pub(super) fn new(config: &ServerConfig, descriptors: u64) -> Self {
+        let clock = Clock::new();
+        let connections_max = config
+            .connections_max
+            .unwrap_or_else(|| connections_that_fit(descriptors, config.shards));
+        let apps = Apps::of(&config.endpoints);
+        let seed = u64::from_le_bytes(random_key()[..8].try_into().expect("eight bytes"));
+        Self {
+            clock,
+            connections_max,
+            interest: Arc::new(Interest::new(apps.count(), seed)),
+            apps,
+            admission: Admission::new(connections_max),
+            health: Arc::new(Health::new(config.shards, clock)),
+            id_key: IdKey::new(random_key()),
+            seed,
+        }
+    }
+}
+
+/// Starts a thread for each shard; they report when they serve.
+pub(super) fn start_shards(
+    config: &ServerConfig,
+    common: &Common,
+    listeners: Vec<std::net::TcpListener>,
+) -> Result<(Shards, mpsc::Receiver<Report>), ServeError> {
+    let wakers: Arc<[Waker]> = (0..config.shards)
+        .map(|_| Waker::new())
+        .collect::<Result<_, _>>()
+        .map_err(|error| setup("the shards' wakers", error))?;
+    // Started or failed, and one for each phase of the drain.
+    let (report_sender, reports) = mpsc::channel(4 * config.shards);
+    let lanes = connect(config.shards, MAILBOX_LETTERS_MAX);
+    let mut shards = Vec::with_capacity(config.shards);
+    for ((listener, (mesh, inbox, commands)), number) in listeners.into_iter().zip(lanes).zip(0..) {
+        let id = ShardId(number);
+        let waker = wakers[id.index()].clone();
+        shards.push(ShardHandle {
+            commands,
+            waker: waker.clone(),
+        });
+        let pinned_to = config
+            .cpus
+            .as_ref()
+            .map(|cpus| cpus[id.index() % cpus.len()]);
+        let shard_setup = ShardSetup {
+            driver: config.driver,
+            cpu: pinned_to,
+            listener,
+            waker,
+        };
+        let (apps, endpoints) = (common.apps.clone(), config.endpoints.clone());
+        let (interest, admission) = (Arc::clone(&common.interest), common.admission.clone());
+        let (id_key, seed, clock) = (common.id_key, common.seed, common.clock);
+        let (handshake, health) = (config.handshake, Arc::clone(&common.health));
+        let (wakers, reports) = (Arc::clone(&wakers), report_sender.clone());
+        let run = move || {
+            let _abort = AbortOnPanic;
+            let shard_config = ShardConfig {
+                id,
+                endpoints: apps.endpoints(endpoints),
+                apps: apps.count(),
+                handshake,
+                admission,
+                id_key,
+                seed,
+                interest,
+                mesh,
+            };
+            let shard = Shard::new(shard_config, clock.now());
+            let worker = Worker::new(id, shard, inbox, clock, wakers, reports.clone(), health);
+            let started = reports.clone();
+            let ran = run_shard(shard_setup, worker, move |driver| {
+                let _gone = started.try_send(Report::Started(id, driver));
+            });
+            if let Err(error) = ran {
+                let _gone = reports.try_send(Report::Failed(id, error));
+            }
+        };
+        thread::Builder::new()
+            .name(format!("shard-{id}"))
+            .spawn(run)
+            .map_err(|error| setup("a shard's thread", error))?;
+    }
+    Ok((Shards::new(shards), reports))
+}
+
+pub(super) async fn all_started(
+    shards: usize,
+    reports: &mut mpsc::Receiver<Report>,
+) -> Result<Vec<Driver>, ServeError> {
+    let mut drivers = vec![None; shards];
+    while drivers.contains(&None) {
+        match reports.recv().await {
+            Some(Report::Started(shard, driver)) => drivers[shard.index()] = Some(driver),
+            Some(Report::Failed(shard, error)) => return Err(ServeError::Shard { shard, error }),
+            Some(Report::Drained(..)) | None => {}
+        }
+    }
+    Ok(drivers.into_iter().flatten().collect())
+}
+
+pub(super) fn started(
+    config: &ServerConfig,
+    addr: SocketAddr,
+    api: Option<SocketAddr>,
+    drivers: &[Driver],
+) -> Started {
+    let mut names: Vec<String> = drivers.iter().map(Driver::to_string).collect();
+    // One name, unless the kernel gave some shards less than others.
+    names.dedup();
+    let endpoint = |endpoint: &EndpointConfig| (endpoint.path.clone(), endpoint.dialect.as_str());
+    Started {
+        addr,
+        api,
+        shards: config.shards,
+        cpus: config.cpus.clone(),
+        driver: names.join(", "),
+        endpoints: config.endpoints.iter().map(endpoint).collect(),
+    }
+}
