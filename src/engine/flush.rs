@@ -85,11 +85,12 @@ impl Shard {
         let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
         let mut overflowed = false;
         for entry in entries {
-            let (bytes, kind) = self.log.keep(entry);
-            if sent >= bytes.len() {
-                sent -= bytes.len();
+            let len = self.log.len_of(entry);
+            if sent >= len {
+                sent -= len;
                 continue;
             }
+            let (bytes, kind) = self.log.keep(entry);
             if sent > 0 {
                 outbox.push_started(bytes, kind, sent);
                 sent = 0;

@@ -222,6 +222,12 @@ impl TurnLog {
         entries
     }
 
+    /// The bytes of an entry's frame.
+    #[must_use]
+    pub fn len_of(&self, entry: EntryId) -> usize {
+        self.entries[entry.0 as usize].span.len()
+    }
+
     /// An entry as a frame of its own that outlives the turn, shared by all who keep it.
     pub fn keep(&mut self, entry: EntryId) -> (Rc<[u8]>, FrameKind) {
         let entry = &mut self.entries[entry.0 as usize];
