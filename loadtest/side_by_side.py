@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Prints the table of PERF.md: shardcast, Bun and the floor, one after the other in each round.
+
+    cargo build --release --workspace
+    (cd loadtest/peers/bun && npm install)
+    loadtest/side_by_side.py
+
+Each server gets a core for itself and the harness another. Every run starts a server of its own, and a run
+that the harness calls void (time stolen by the hypervisor) is done again. What is printed is the median of
+the rounds, with the least and the most, and the ratio of medians.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+LOADTEST = Path(__file__).resolve().parent
+RELEASE = LOADTEST.parent / "target" / "release"
+BUN = LOADTEST / "peers" / "bun"
+
+SERVER_CPU, CLIENT_CPU = 0, 1
+
+FAN_OUT = ["fanout", "--subscribers", "1000"]
+
+
+@dataclass
+class Row:
+    """What is asked of the harness, and who takes part beside shardcast."""
+
+    name: str
+    arguments: list
+    others: list
+    # Instead of what the command line says.
+    duration: str | None = None
+    rounds: int | None = None
+
+
+ROWS = [
+    Row("1000 subscribers, window 1", FAN_OUT, ["bun", "floor", "two shards"]),
+    Row("the same, bursts of 16", [*FAN_OUT, "--burst", "16", "--window", "32"], ["bun"]),
+    Row(
+        "1000 topics x 10",
+        ["fanout", "--subscribers", "10000", "--topics", "1000", "--publishers", "50"],
+        ["bun"],
+    ),
+    Row("p2p 500", ["p2p", "--clients", "500"], ["bun"]),
+    # Memory hardly differs from run to run; what costs time is to see that they stay idle.
+    Row("15,000 idle", ["idle", "--connections", "15000"], ["bun"], duration="120s", rounds=1),
+]
+TRIES = 5
+
+
+class Failed(Exception):
+    """A server did not start, or a run was not good."""
+
+
+@contextlib.contextmanager
+def started(command, ready, **settings):
+    """Runs a server until the block ends; `ready` finds its URL in a line of its output."""
+    server = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings
+    )
+    try:
+        for line in server.stdout:
+            if found := re.search(ready, line):
+                yield server, found[0]
+                return
+        raise Failed(f"{command[0]} ended before it listened")
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+@contextlib.contextmanager
+def shardcast(shards):
+    command = [
+        *(RELEASE / "shardcast", "serve", "--shards", str(shards), "--cpus", str(SERVER_CPU)),
+        *("--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"),
+        *("--allow-publish", "load.*", "--max-connections", "18000"),
+    ]
+    with started(command, r"ws://\S+/_broadcast") as (server, url):
+        # The main thread is the control thread.
+        os.sched_setaffinity(server.pid, {CLIENT_CPU})
+        yield server, url
+
+
+def bun():
+    command = ["taskset", "-c", str(SERVER_CPU), "node_modules/.bin/bun", "server.js"]
+    return started(command, r"ws://\S+", cwd=BUN, env={**os.environ, "PORT": "0"})
+
+
+SERVERS = {
+    "shardcast": lambda: shardcast(1),
+    "two shards": lambda: shardcast(2),
+    "bun": bun,
+    "floor": None,
+}
+
+
+def measure(server, arguments, report):
+    """One run of the harness; its report, or None if the machine was disturbed."""
+    cpus = ["--client-cpu", str(CLIENT_CPU), "--server-cpu", str(SERVER_CPU), "--json", report]
+    command = [RELEASE / "shardcast-loadtest", *arguments, *cpus]
+    if SERVERS[server] is None:
+        command[1] = "floor"
+        done = subprocess.run(command, capture_output=True, text=True)
+    else:
+        with SERVERS[server]() as (process, url):
+            command += ["--url", url, "--server-pid", str(process.pid)]
+            done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 3:
+        print(f"    void: {done.stdout[-300:]}{done.stderr[-300:]}", file=sys.stderr)
+        return None
+    if done.returncode != 0:
+        raise Failed(f"{server}: {done.stdout}{done.stderr}")
+    return json.loads(Path(report).read_text())
+
+
+def summary(values):
+    if len(values) == 1:
+        return f"{values[0]:,.0f}"
+    return f"{statistics.median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
+
+
+def print_row(row, reports):
+    is_idle = row.name.endswith("idle")
+
+    def figure(report):
+        server = report["server"]
+        memory, core = server["memory"], server["core"]
+        return memory["bytes_per_connection"] if is_idle else core["ns_per_delivery"]
+
+    def median(of, runs):
+        return statistics.median(of(one) for one in runs)
+
+    ours = median(figure, reports["shardcast"])
+    for server, runs in reports.items():
+        unit = "bytes" if is_idle else "ns"
+        cells = [row.name, server, f"{summary([figure(one) for one in runs])} {unit}"]
+        cells.append("" if server == "shardcast" else f"{ours / median(figure, runs):.2f}")
+        busy = median(lambda one: one["server"]["core"]["busy_share"], runs)
+        cells.append(f"{100 * busy:.1f} %")
+        if not is_idle:
+            rate = median(lambda one: one["counts"]["deliveries_per_s"], runs)
+            p99 = median(lambda one: one["latency_us"]["p99"], runs) / 1000
+            cells += [f"{rate:,.0f}", f"{p99:.2f}"]
+        else:
+            cells += ["", ""]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--duration", default="20s", help="of each run")
+    parser.add_argument("--only", help="rows whose name has this in it")
+    parser.add_argument("--max-steal", default="1", help="percent")
+    asked = parser.parse_args()
+
+    print("| what | server | core time per delivery, or memory per connection | ratio | core busy | deliveries/s | p99 ms |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        for row in ROWS:
+            if asked.only is None or asked.only in row.name:
+                print_row(row, measure_row(row, asked, report.name))
+
+
+def measure_row(row, asked, report):
+    pace = ["--duration", row.duration or asked.duration, "--max-steal", asked.max_steal]
+    reports = {server: [] for server in ["shardcast", *row.others]}
+    for _ in range(row.rounds or asked.rounds):
+        for server, runs in reports.items():
+            tries = (measure(server, [*row.arguments, *pace], report) for _ in range(TRIES))
+            if not (one := next(filter(None, tries), None)):
+                raise Failed(f"{row.name}: the machine is too disturbed to measure")
+            runs.append(one)
+    return reports
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failed as failure:
+        sys.exit(f"side_by_side: {failure}")
