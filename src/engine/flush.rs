@@ -99,15 +99,11 @@ impl Shard {
             if overflowed && kind != FrameKind::Last {
                 continue;
             }
-            match outbox.push(
-                bytes,
-                kind,
-                limits.backpressure_bytes_max,
-                limits.backpressure_policy,
-            ) {
+            let policy = limits.backpressure_policy;
+            match outbox.push(bytes, kind, limits.backpressure_bytes_max, policy) {
                 Push::Queued => {}
-                Push::Replaced(dropped) => self.stats.dropped += dropped,
-                Push::Dropped => self.stats.dropped += 1,
+                Push::Replaced(dropped) => self.stats.count_dropped(policy, dropped),
+                Push::Dropped => self.stats.count_dropped(policy, 1),
                 Push::Overflow => {
                     outbox.truncate_to_started();
                     overflowed = true;

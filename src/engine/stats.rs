@@ -1,6 +1,7 @@
 //! What a shard counts. Plain numbers of one thread: whoever wants them asks by letter.
 
 use super::disconnect::Cause;
+use crate::base::limits::BackpressurePolicy;
 
 /// Counters of one shard since its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,8 +22,10 @@ pub struct Stats {
     pub publications: u64,
     /// Publications handed to a subscriber's outgoing list on this shard.
     pub deliveries: u64,
-    /// Publications dropped for a slow subscriber under a drop policy.
-    pub dropped: u64,
+    /// Publications dropped for a slow subscriber under `drop-newest`.
+    pub dropped_newest: u64,
+    /// The same under `drop-oldest`.
+    pub dropped_oldest: u64,
     /// Letters received from other shards.
     pub letters: u64,
     /// Times a publication had to wait for room in another shard's mailbox.
@@ -39,6 +42,22 @@ impl Stats {
     /// Counts one end.
     pub(super) fn count_close(&mut self, cause: Cause) {
         self.closed[cause as usize] += 1;
+    }
+
+    /// Counts publications that a policy has dropped.
+    pub(super) fn count_dropped(&mut self, policy: BackpressurePolicy, count: u64) {
+        match policy {
+            // Nothing but the connection is dropped.
+            BackpressurePolicy::Close => debug_assert_eq!(count, 0),
+            BackpressurePolicy::DropNewest => self.dropped_newest += count,
+            BackpressurePolicy::DropOldest => self.dropped_oldest += count,
+        }
+    }
+
+    /// Publications dropped for slow subscribers, under whichever policy.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped_newest + self.dropped_oldest
     }
 
     /// How many connections ended for `cause`.

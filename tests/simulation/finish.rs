@@ -117,7 +117,7 @@ impl World {
         let dropped: u64 = self
             .nodes
             .iter()
-            .map(|node| node.shard.stats().dropped)
+            .map(|node| node.shard.stats().dropped())
             .sum();
         if self.checker.missing > dropped {
             let missing = self.checker.missing;
@@ -179,10 +179,11 @@ impl World {
                 continue;
             }
             self.report.exact_accounts += 1;
-            if stats.deliveries != read + stats.dropped {
+            if stats.deliveries != read + stats.dropped() {
                 let what = format!(
                     "shard {shard}: {} deliveries, {read} read, {} dropped",
-                    stats.deliveries, stats.dropped
+                    stats.deliveries,
+                    stats.dropped()
                 );
                 return broken("C5", what);
             }

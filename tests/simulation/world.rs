@@ -243,7 +243,7 @@ impl World {
             report.deliveries += stats.deliveries;
             report.letters += stats.letters;
             report.stalls += stats.stalls;
-            report.dropped += stats.dropped;
+            report.dropped += stats.dropped();
             report.evicted += stats.closed_for(Cause::SlowConsumer);
             report.idled += stats.closed_for(Cause::Idle);
         }

@@ -105,7 +105,7 @@ impl Numbers {
         self.messages_ignored += stats.messages_ignored;
         self.publications += stats.publications;
         self.deliveries += stats.deliveries;
-        self.dropped += stats.dropped;
+        self.dropped += stats.dropped();
         self.stalls += stats.stalls;
         self.bytes_received += stats.bytes_received;
         self.bytes_sent += stats.bytes_sent;

@@ -38,7 +38,7 @@ const GAUGES: [Gauge; 4] = [
     ),
 ];
 
-const COUNTERS: [Counter; 13] = [
+const COUNTERS: [Counter; 12] = [
     Counter("shardcast_accepted", "Sockets accepted", |s| {
         s.stats.accepted
     }),
@@ -70,11 +70,6 @@ const COUNTERS: [Counter; 13] = [
         "Publications handed to subscribers",
         |s| s.stats.deliveries,
     ),
-    Counter(
-        "shardcast_dropped",
-        "Publications dropped for slow subscribers",
-        |s| s.stats.dropped,
-    ),
     Counter("shardcast_letters", "Letters from other shards", |s| {
         s.stats.letters
     }),
@@ -105,6 +100,7 @@ impl Collector for Shards {
                 ConstCounter::new(read(snapshot)).encode(family.encode_family(&labels)?)?;
             }
         }
+        self.encode_drops(&mut encoder)?;
         self.encode_closes(&mut encoder)?;
         self.encode_flushes(&mut encoder)?;
         let help = "Times a socket could not be accepted for want of descriptors or memory";
@@ -125,6 +121,25 @@ impl Shards {
             .iter()
             .enumerate()
             .map(move |(index, snapshot)| (label(index), snapshot))
+    }
+
+    fn encode_drops(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let mut family = encoder.encode_descriptor(
+            "shardcast_dropped",
+            "Publications dropped for slow subscribers, by the policy that dropped them",
+            None,
+            MetricType::Counter,
+        )?;
+        for ([shard], snapshot) in self.labelled() {
+            for (cause, count) in [
+                ("drop-newest", snapshot.stats.dropped_newest),
+                ("drop-oldest", snapshot.stats.dropped_oldest),
+            ] {
+                let labels = [shard.clone(), ("cause", cause.to_owned())];
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn encode_closes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
