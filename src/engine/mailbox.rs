@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded, never};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 
 use super::interest::ShardMask;
 use super::publication::SharedPublication;
@@ -139,12 +139,6 @@ impl<C> Inbox<C> {
     /// [`TryRecvError::Disconnected`] when the control plane is gone; nothing can be expected then.
     pub fn take_command(&self) -> Result<C, TryRecvError> {
         self.commands.try_recv()
-    }
-
-    /// Takes no command from here on: those that wait are dropped, and those that are posted come
-    /// back to whoever posts them.
-    pub fn close_commands(&mut self) {
-        self.commands = never();
     }
 
     /// Whether nothing is waiting to be taken.

@@ -44,6 +44,11 @@ pub(super) async fn drain(
         let all = timeout_at(until, all_drained(shards.len(), phase, reports)).await;
         in_time &= all.is_ok();
     }
+    // Not before, although some had nothing left to close: until the end each can be asked for its
+    // numbers.
+    for shard in shards {
+        shard.tell(Command::Exit);
+    }
     in_time
 }
 

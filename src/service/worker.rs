@@ -28,6 +28,8 @@ pub(super) type Act = Box<dyn FnOnce(&mut Worker, Now) + Send>;
 pub(super) enum Command {
     /// Enter this phase of the drain, and report when it is done.
     Drain(DrainPhase),
+    /// The drain is over, on all shards: end.
+    Exit,
     /// Do this; an answer goes back by a channel of its own.
     Invoke(Act),
 }
@@ -174,6 +176,7 @@ impl Worker {
                     }
                     self.shard.handle_drain(now, phase);
                 }
+                Command::Exit => self.exiting = true,
                 Command::Invoke(act) => act(self, now),
             }
         }
@@ -232,17 +235,10 @@ impl Worker {
     }
 
     fn report_drained(&mut self) {
-        let Some(phase) = self.shard.poll_drained(self.inbox.is_empty()) else {
-            return;
-        };
-        self.exiting = matches!(phase, DrainPhase::Close { .. });
-        if self.exiting {
-            self.health.retire(self.id);
-            // Whoever asks a shard that has ended should not have to wait for a time-out.
-            self.inbox.close_commands();
+        if let Some(phase) = self.shard.poll_drained(self.inbox.is_empty()) {
+            // The lane has room for every report of every shard; if the control thread is gone, so
+            // is the process.
+            let _gone = self.reports.try_send(Report::Drained(phase));
         }
-        // The lane has room for every report of every shard; if the control thread is gone, so is
-        // the process.
-        let _gone = self.reports.try_send(Report::Drained(phase));
     }
 }

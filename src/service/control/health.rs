@@ -49,12 +49,6 @@ impl Health {
         self.turns[shard.index()].store(now_ms, Ordering::Relaxed);
     }
 
-    /// A shard says that it has taken its last turn: its silence means nothing from here on, however
-    /// long the others need.
-    pub(in crate::service) fn retire(&self, shard: ShardId) {
-        self.beat(shard, u64::MAX);
-    }
-
     /// A socket could not be accepted for want of descriptors or memory.
     pub(in crate::service) fn count_starved(&self) {
         self.starved.fetch_add(1, Ordering::Relaxed);
@@ -154,7 +148,5 @@ mod tests {
         }
         assert_eq!(health.most_silent(1_000), (ShardId(1), 900));
         assert_eq!(health.most_silent(50), (ShardId(2), 0));
-        health.retire(ShardId(1));
-        assert_eq!(health.most_silent(1_000), (ShardId(0), 100));
     }
 }

@@ -57,7 +57,7 @@ impl Control {
 }
 
 fn silent(error: CallError) -> ApiError {
-    ApiError::unavailable(error.word(), format!("{error}; try again later"), false)
+    ApiError::unavailable("overloaded", format!("{error}; try again later"), false)
 }
 
 /// The numbers of one shard, or of all.

@@ -200,7 +200,7 @@ impl Control {
         match failed {
             None => Ok(queued),
             Some(error) => Err(ApiError::unavailable(
-                error.word(),
+                "overloaded",
                 format!("{error}; try again later"),
                 queued > 0 || error == CallError::Late,
             )),

@@ -55,19 +55,6 @@ pub(in crate::service) enum CallError {
     /// The answer did not come in time: the call may still take effect.
     #[error("the shard does not answer")]
     Late,
-    /// The shard has ended, as each does in its own time while the server drains.
-    #[error("the shard has ended, for the server is shutting down")]
-    Gone,
-}
-
-impl CallError {
-    /// The word for programs.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Full | Self::Late => "overloaded",
-            Self::Gone => "draining",
-        }
-    }
 }
 
 impl Shards {
@@ -109,14 +96,12 @@ impl Shards {
             }
             sleep(RETRY_PAUSE).await;
         }
-        // What a shard that is gone gives back must go too: it holds the way of the answer, which
-        // would be waited for.
-        drop(commands.try_send(command));
+        let _shard_ended = commands.try_send(command);
         waker.wake();
         match timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(CallError::Gone),
-            Err(_) => Err(CallError::Late),
+            // The shard has ended, and with it the process in this very moment; or it is late.
+            Ok(Err(_)) | Err(_) => Err(CallError::Late),
         }
     }
 
