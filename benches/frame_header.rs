@@ -7,11 +7,14 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use shardcast::codec::ws::{Decoder, Event, MessageKind, read_header};
+use shardcast::codec::ws::{Decoder, Event, MessageKind, MessageLimits, read_header};
 
 const PAYLOAD_BYTES: usize = 128;
 const HEADER_BYTES: usize = 8;
-const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+const LIMITS: MessageLimits = MessageLimits {
+    bytes_max: 64 * 1024,
+    frames_max: 1_024,
+};
 
 fn frame(start: &str) -> Vec<u8> {
     let mut frame = vec![0x81, 0xfe, 0, PAYLOAD_BYTES as u8, 0, 0, 0, 0];
@@ -24,7 +27,7 @@ fn header(c: &mut Criterion) {
     let frame = frame("");
     c.bench_function("codec/read_header/text_128b", |b| {
         b.iter(|| {
-            let header = read_header(black_box(&frame), MESSAGE_BYTES_MAX as u64);
+            let header = read_header(black_box(&frame), LIMITS.bytes_max as u64);
             let header = header.expect("valid").expect("complete");
             assert_eq!(header.payload_len, PAYLOAD_BYTES as u64);
             header
@@ -37,7 +40,7 @@ fn decode(decoder: &mut Decoder, input: &mut [u8]) -> usize {
     let (mut consumed, mut payload_bytes) = (0, 0);
     loop {
         let decoded = decoder
-            .decode(&mut input[consumed..], MESSAGE_BYTES_MAX)
+            .decode(&mut input[consumed..], LIMITS)
             .expect("valid");
         consumed += decoded.consumed;
         match decoded.event {

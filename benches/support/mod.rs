@@ -1,13 +1,15 @@
 //! A shard without sockets, for the benches of the engine.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use shardcast::base::ids::{ConnId, IdKey, ShardId, Ulid};
 use shardcast::base::io::SendOutcome;
-use shardcast::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits};
+use shardcast::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates};
 use shardcast::base::slab::Key;
 use shardcast::base::time::Now;
 use shardcast::dialect::strav::Strav;
+use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
 use shardcast::engine::endpoint::Endpoint;
 use shardcast::engine::flush::Sink;
@@ -18,6 +20,8 @@ use shardcast::engine::rules::Rules;
 use shardcast::engine::shard::{Shard, ShardConfig};
 
 /// The instant at which everything here happens.
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 pub(crate) const NOW: Now = Now {
     monotonic_ms: 1_000,
     unix_ms: 1_700_000_000_000,
@@ -85,9 +89,12 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
             path: "/".to_owned(),
             app: AppId(0),
             dialect: Box::new(Strav),
+            origins: Vec::new(),
             decider: Box::new(Rules::default()),
             limits: ConnLimits {
                 message_bytes_max: 64 * 1024,
+                message_frames_max: 131_072,
+                read_rates: ReadRates::default(),
                 backpressure_bytes_max: 1024 * 1024,
                 backpressure_policy: BackpressurePolicy::Close,
                 subscriptions_max: 128,
@@ -100,7 +107,7 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
             head_bytes_max: 16 * 1024,
             timeout_ms: 5_000,
         },
-        admission: Admission::new(usize::MAX / 32),
+        admission: Admission::new(usize::MAX / 32, AddressLimits::default()),
         id_key: IdKey::new([1; 16]),
         seed: 1,
         interest: Arc::new(Interest::new(1, 1)),
@@ -108,7 +115,7 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
     };
     let mut shard = Shard::new(config, NOW);
     for number in 0..subscribers {
-        let key = shard.handle_accepted(NOW).expect("room");
+        let key = shard.handle_accepted(NOW, PEER).expect("room");
         let mut head =
             b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"

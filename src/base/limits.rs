@@ -51,6 +51,10 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// How long a decision of the control plane may take before it counts as failed.
 pub const DECISION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Pings among the frames of one receive that are answered each; of further ones the last is
+/// answered for all, as RFC 6455, section 5.5.3, allows. Above the ten that a conformance suite sends in a row.
+pub const PONGS_PER_RECV: usize = 16;
+
 /// Bytes of a topic or event name, as unescaped UTF-8.
 pub const NAME_BYTES_MAX: usize = 1_024;
 
@@ -79,12 +83,33 @@ pub struct ConnLimits {
     pub backpressure_bytes_max: usize,
     /// What happens past that.
     pub backpressure_policy: BackpressurePolicy,
+    /// Frames of one message, inclusive; one more closes with 1009.
+    pub message_frames_max: u32,
+    /// What it may send in a second, averaged.
+    pub read_rates: ReadRates,
     /// Topics one connection may be subscribed to.
     pub subscriptions_max: usize,
     /// Between two heartbeats to a connection.
     pub ping_interval_ms: u64,
     /// Without any byte from the peer, before it counts as dead.
     pub idle_timeout_ms: u64,
+}
+
+/// How fast a connection is read. What comes faster waits in the kernel, and then at the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadRates {
+    /// Messages and control frames in a second, averaged, after one second's worth at once; 0 = any.
+    pub messages_per_s: u32,
+    /// Bytes, in the same way.
+    pub bytes_per_s: usize,
+}
+
+impl ReadRates {
+    /// Whether there is nothing to be measured.
+    #[must_use]
+    pub fn are_off(self) -> bool {
+        self == Self::default()
+    }
 }
 
 /// The limits of a connection that has not yet said which endpoint it wants.

@@ -80,8 +80,14 @@ pub enum Kind {
     Cpus,
     /// `PATH=DIALECT`.
     Endpoint,
+    /// The name of an HTTP header.
+    HeaderName,
     /// The name of a host, without a port.
     HostName,
+    /// An IP address, or a network as `ADDRESS/BITS`.
+    Network,
+    /// `SCHEME://HOST[:PORT]`.
+    Origin,
     /// `CHANNEL[:EVENT]`.
     PublishRule,
     /// Any text that must not be seen.
@@ -123,6 +129,8 @@ pub enum Group {
     Rules,
     /// What one peer may cost.
     Limits,
+    /// What one client address may have.
+    Addresses,
     /// Deadlines.
     Times,
     /// What is written to the log.
@@ -139,6 +147,7 @@ impl Group {
             Self::Cores => "Shards and cores",
             Self::Rules => "Who may subscribe and publish",
             Self::Limits => "Limits",
+            Self::Addresses => "Limits for each client address",
             Self::Times => "Times",
             Self::Logging => "Logging",
         }

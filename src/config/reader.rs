@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::complaint::{Complaint, Fault};
 use super::machine::Machine;
 use super::option::{Kind, OptionRecord};
 use super::settings::{EndpointTable, Scope, Setting, Settings};
 use super::value::{self, Cpus};
 use crate::dialect::DialectName;
+use crate::engine::origin::OriginPattern;
 use crate::engine::rules::{Pattern, PublishPattern};
 use crate::service::Secret;
 
@@ -133,6 +136,18 @@ impl<'a> Reader<'a> {
         option: &OptionRecord,
     ) -> Vec<Option<(String, DialectName)>> {
         self.each(option, value::endpoint)
+    }
+
+    pub(super) fn networks(&mut self, option: &OptionRecord) -> Vec<Option<IpNet>> {
+        self.each(option, value::network)
+    }
+
+    pub(super) fn header_name(&mut self, option: &OptionRecord) -> Option<String> {
+        self.one(option, value::header_name)
+    }
+
+    pub(super) fn origins(&mut self, option: &OptionRecord) -> Vec<Option<OriginPattern>> {
+        self.each(option, value::origin)
     }
 
     pub(super) fn host_names(&mut self, option: &OptionRecord) -> Vec<Option<String>> {

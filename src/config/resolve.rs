@@ -10,14 +10,11 @@ use super::options;
 use super::reader::Reader;
 use super::settings::Settings;
 use super::value::Cpus;
-use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, SHARDS_MAX};
+use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates, SHARDS_MAX};
+use crate::engine::addresses::{AddressLimits, TrustedProxies};
 use crate::engine::rules::{Rules, Verdict};
 use crate::runtime::DriverChoice;
 use crate::service::{EndpointConfig, LogFormat, LogLevel, ServerConfig};
-
-/// Bytes of a request head. 16 KiB: what browsers and proxies send with generous cookies; nothing
-/// that needs more is meant for this server.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 impl Settings {
     /// Checks everything and gives the server's configuration.
@@ -44,12 +41,15 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     // What holds for all endpoints is read even if each of them has a value of its own, and checked
     // as a pair only if no endpoint does it.
     read_rules(reader);
+    reader.origins(&options::ALLOW_ORIGIN);
     read_limits(reader, listed.is_empty());
     let endpoints: Vec<Option<EndpointConfig>> = listed
         .into_iter()
         .map(|endpoint| read_endpoint(reader, endpoint))
         .collect();
     let connections_max = reader.count(&options::MAX_CONNECTIONS);
+    let addresses = read_addresses(reader);
+    let head_bytes_max = reader.size(&options::MAX_HEAD_BYTES);
     let handshake_timeout = reader.time(&options::HANDSHAKE_TIMEOUT);
     let drain_timeout = reader.time(&options::DRAIN_TIMEOUT);
     let log_level = reader.choice(&options::LOG_LEVEL, &LOG_LEVELS);
@@ -64,10 +64,11 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
         api: api?,
         endpoints: endpoints.into_iter().collect::<Option<_>>()?,
         handshake: HandshakeLimits {
-            head_bytes_max: HEAD_BYTES_MAX,
+            head_bytes_max: head_bytes_max?,
             timeout_ms: millis(handshake_timeout?),
         },
         connections_max: connections_max?,
+        addresses: addresses?,
         drain_timeout: drain_timeout?,
         log_level: log_level?,
         log_format: log_format?,
@@ -81,10 +82,12 @@ fn read_endpoint<'a>(
     reader.set_scope(Some(endpoint.scope()));
     let limits = read_limits(reader, true);
     let rules = read_rules(reader);
+    let origins = reader.origins(&options::ALLOW_ORIGIN);
     reader.set_scope(None);
     Some(EndpointConfig {
         app: endpoint.app().to_owned(),
         limits: limits?,
+        origins: origins.into_iter().collect::<Option<_>>()?,
         rules,
         path: endpoint.path,
         dialect: endpoint.dialect,
@@ -93,6 +96,9 @@ fn read_endpoint<'a>(
 
 fn read_limits(reader: &mut Reader<'_>, check_pairs: bool) -> Option<ConnLimits> {
     let message_bytes_max = reader.size(&options::MAX_MESSAGE_BYTES);
+    let message_frames_max = reader.count(&options::MAX_MESSAGE_FRAMES);
+    let message_rate = reader.count(&options::MAX_MESSAGE_RATE);
+    let byte_rate = reader.size(&options::MAX_BYTE_RATE);
     let backpressure_bytes_max = reader.size(&options::BACKPRESSURE_LIMIT_BYTES);
     let backpressure_policy = reader.choice(&options::BACKPRESSURE_POLICY, &POLICIES);
     let subscriptions_max = reader.count(&options::MAX_SUBSCRIPTIONS);
@@ -109,9 +115,14 @@ fn read_limits(reader: &mut Reader<'_>, check_pairs: bool) -> Option<ConnLimits>
     }
     Some(ConnLimits {
         message_bytes_max: message_bytes_max?,
+        message_frames_max: small(message_frames_max??),
+        read_rates: ReadRates {
+            messages_per_s: small(message_rate??),
+            bytes_per_s: byte_rate?,
+        },
         backpressure_bytes_max: backpressure_bytes_max?,
         backpressure_policy: backpressure_policy?,
-        // It has no `auto`.
+        // It has no `auto`, and neither have the counts above.
         subscriptions_max: subscriptions_max??,
         ping_interval_ms: millis(ping_interval?),
         idle_timeout_ms: millis(idle_timeout?),
@@ -142,6 +153,23 @@ fn read_cores(reader: &mut Reader<'_>, machine: &Machine) -> Option<(usize, Opti
         }
     };
     Some((shards, cpus))
+}
+
+fn read_addresses(reader: &mut Reader<'_>) -> Option<AddressLimits> {
+    let connections_max = reader.count(&options::MAX_CONNECTIONS_PER_ADDRESS);
+    let handshakes_per_s = reader.count(&options::MAX_HANDSHAKE_RATE);
+    let networks = reader.networks(&options::TRUSTED_PROXY);
+    let header = reader.header_name(&options::CLIENT_ADDRESS_HEADER);
+    let count_loopback = reader.switch(&options::LIMIT_LOOPBACK);
+    Some(AddressLimits {
+        connections_max: connections_max??,
+        handshakes_per_s: small(handshakes_per_s??),
+        count_loopback: count_loopback?,
+        proxies: TrustedProxies {
+            networks: networks.into_iter().collect::<Option<_>>()?,
+            header: header?,
+        },
+    })
 }
 
 fn read_rules(reader: &mut Reader<'_>) -> Rules {
@@ -179,6 +207,10 @@ const LOG_LEVELS: [(&str, LogLevel); 5] = [
 ];
 
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+fn small(count: usize) -> u32 {
+    u32::try_from(count).expect("options bound these counts to a billion")
+}
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).expect("options bound every time to a day")

@@ -21,6 +21,7 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         endpoints,
         handshake: _,
         connections_max,
+        addresses,
         drain_timeout: _,
         log_level: _,
         log_format,
@@ -40,6 +41,26 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         (
             &options::MAX_CONNECTIONS,
             *connections_max != new.connections_max,
+        ),
+        (
+            &options::MAX_CONNECTIONS_PER_ADDRESS,
+            addresses.connections_max != new.addresses.connections_max,
+        ),
+        (
+            &options::MAX_HANDSHAKE_RATE,
+            addresses.handshakes_per_s != new.addresses.handshakes_per_s,
+        ),
+        (
+            &options::TRUSTED_PROXY,
+            addresses.proxies.networks != new.addresses.proxies.networks,
+        ),
+        (
+            &options::CLIENT_ADDRESS_HEADER,
+            addresses.proxies.header != new.addresses.proxies.header,
+        ),
+        (
+            &options::LIMIT_LOOPBACK,
+            addresses.count_loopback != new.addresses.count_loopback,
         ),
         (&options::LOG_FORMAT, *log_format != new.log_format),
     ];
@@ -106,7 +127,17 @@ mod tests {
             (&options::DRIVER, "epoll"),
             (&options::ALLOW_PUBLISH, "demo"),
             (&options::ALLOW_SUBSCRIBE, "private-*"),
+            (&options::ALLOW_ORIGIN, "https://example.com"),
             (&options::MAX_MESSAGE_BYTES, "1KiB"),
+            (&options::MAX_MESSAGE_FRAMES, "2"),
+            (&options::MAX_MESSAGE_RATE, "10"),
+            (&options::MAX_BYTE_RATE, "1KiB"),
+            (&options::MAX_HEAD_BYTES, "2KiB"),
+            (&options::MAX_CONNECTIONS_PER_ADDRESS, "2"),
+            (&options::MAX_HANDSHAKE_RATE, "2"),
+            (&options::TRUSTED_PROXY, "10.0.0.0/8"),
+            (&options::CLIENT_ADDRESS_HEADER, "X-Real-IP"),
+            (&options::LIMIT_LOOPBACK, "true"),
             (&options::BACKPRESSURE_LIMIT_BYTES, "2MiB"),
             (&options::BACKPRESSURE_POLICY, "drop-oldest"),
             (&options::MAX_CONNECTIONS, "10"),

@@ -1,12 +1,15 @@
 //! Reads the text of one value and says what is wrong with it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::complaint::Fault;
 use super::machine::Machine;
 use super::{cpu_list, units};
 use crate::dialect::DialectName;
+use crate::engine::origin::{NoOrigin, OriginPattern};
 use crate::engine::rules::{Pattern, PatternError, PublishPattern};
 use crate::service::Secret;
 
@@ -215,6 +218,37 @@ pub(super) fn host_name(text: &str) -> Result<String, Fault> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// A single address is a network of itself.
+pub(super) fn network(text: &str) -> Result<IpNet, Fault> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse::<IpNet>()).map_err(|_| {
+        Fault::new(
+            "is neither an address nor a network",
+            "write an IP address, or a network with its bits, such as 10.0.0.0/8",
+        )
+    })
+}
+
+pub(super) fn header_name(text: &str) -> Result<String, Fault> {
+    match http::HeaderName::from_bytes(text.as_bytes()) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(Fault::new(
+            "is not the name of a header",
+            "write the name alone, without a colon, such as X-Forwarded-For",
+        )),
+    }
+}
+
+pub(super) fn origin(text: &str) -> Result<OriginPattern, Fault> {
+    text.parse().map_err(|error: NoOrigin| {
+        Fault::new(
+            error.to_string(),
+            "write scheme and host, and a port that is not the usual one, without a path: \
+             https://app.example.com, or https://*.example.com for every name below",
+        )
+    })
 }
 
 /// The token in the first line of a file.

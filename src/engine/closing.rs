@@ -49,8 +49,8 @@ impl Shard {
             self.leave(key, Cause::PeerGone);
         }
         self.log.discard(key.slot);
-        if self.conns.remove(key).is_some() {
-            self.admission.leave();
+        if let Some(conn) = self.conns.remove(key) {
+            self.admission.leave(conn.address);
         }
     }
 
@@ -98,6 +98,7 @@ impl Shard {
             self.busy_conns -= 1;
         }
         conn.timer_ms = NEVER_MS;
+        conn.meter = None;
         for subscription in std::mem::take(&mut conn.subscriptions) {
             let conns = &mut self.conns;
             let gone = self.topics.take_out(subscription, encoding, |moved| {

@@ -1,8 +1,11 @@
 //! One connection as its shard keeps it.
 
+use super::addresses::AddressKey;
 use super::busy::Busy;
 use super::dialect::DialectState;
+use super::disconnect::Cause;
 use super::handshake::Handshake;
+use super::meter::Meter;
 use super::outbox::Outbox;
 use super::topic_table::Subscriptions;
 use crate::base::ids::Ulid;
@@ -35,6 +38,7 @@ pub(super) struct Conn {
     pub(super) subscriptions: Subscriptions,
     pub(super) outbox: Option<Box<Outbox>>,
     pub(super) busy: Option<Box<Busy>>,
+    pub(super) meter: Option<Box<Meter>>,
     /// When the peer was last heard.
     pub(super) seen_ms: u64,
     /// When the last heartbeat went out.
@@ -50,13 +54,19 @@ pub(super) struct Conn {
     pub(super) paused: bool,
     /// Whether the shard will be told when the socket takes bytes again.
     pub(super) watched: bool,
-    /// Whether it is one too many and will be told so.
-    pub(super) refuse: bool,
+    /// Why it is one too many, and will be told so.
+    pub(super) refuse: Option<Cause>,
+    /// Whom it is counted for, if anybody.
+    pub(super) address: Option<AddressKey>,
+    /// Whether it comes from this machine, where rates do not hold.
+    pub(super) is_trusted: bool,
+    /// Whether its request will name the client's address.
+    pub(super) behind_proxy: bool,
 }
 
 // An idle connection is this, its monoio task (about 560 bytes) and its topics' entries. The aim is
 // 1,000 bytes in all.
-const _: () = assert!(size_of::<Conn>() <= 160);
+const _: () = assert!(size_of::<Conn>() <= 176);
 
 /// A deadline that never comes.
 pub(super) const NEVER_MS: u64 = u64::MAX;
@@ -64,5 +74,11 @@ pub(super) const NEVER_MS: u64 = u64::MAX;
 impl Conn {
     pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
+    }
+
+    /// Whether more must not be read from it for now.
+    pub(super) fn must_pause(&self) -> bool {
+        self.busy.as_deref().is_some_and(Busy::must_pause)
+            || self.meter.as_deref().is_some_and(Meter::is_exhausted)
     }
 }

@@ -16,6 +16,14 @@ pub enum Cause {
     HandshakeRefused,
     /// The request head was not there in time.
     HandshakeTimeout,
+    /// The page's origin is not on the endpoint's list.
+    OriginRefused,
+    /// The process had all the connections that it takes.
+    ServerFull,
+    /// The client's address had all the connections that one may have.
+    AddressConnections,
+    /// The client's address opened connections faster than one may.
+    AddressRate,
     /// The peer broke RFC 6455's framing.
     ProtocolError,
     /// A text message or a close reason was not UTF-8.
@@ -34,11 +42,15 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of their counters.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::PeerClosed,
         Self::PeerGone,
         Self::HandshakeRefused,
         Self::HandshakeTimeout,
+        Self::OriginRefused,
+        Self::ServerFull,
+        Self::AddressConnections,
+        Self::AddressRate,
         Self::ProtocolError,
         Self::InvalidPayload,
         Self::MessageTooBig,
@@ -56,6 +68,10 @@ impl Cause {
             Self::PeerGone => "peer_gone",
             Self::HandshakeRefused => "handshake_refused",
             Self::HandshakeTimeout => "handshake_timeout",
+            Self::OriginRefused => "origin_refused",
+            Self::ServerFull => "server_full",
+            Self::AddressConnections => "address_connections",
+            Self::AddressRate => "address_rate",
             Self::ProtocolError => "protocol_error",
             Self::InvalidPayload => "invalid_payload",
             Self::MessageTooBig => "message_too_big",
@@ -74,9 +90,14 @@ impl Cause {
     #[must_use]
     pub fn disconnect(self) -> Option<Disconnect> {
         let (code, reason) = match self {
-            Self::PeerClosed | Self::PeerGone | Self::HandshakeRefused | Self::HandshakeTimeout => {
-                return None;
-            }
+            Self::PeerClosed
+            | Self::PeerGone
+            | Self::HandshakeRefused
+            | Self::HandshakeTimeout
+            | Self::OriginRefused
+            | Self::ServerFull
+            | Self::AddressConnections
+            | Self::AddressRate => return None,
             Self::ProtocolError => (CloseCode::PROTOCOL_ERROR, "protocol error"),
             Self::InvalidPayload => (CloseCode::INVALID_PAYLOAD, "invalid UTF-8"),
             Self::MessageTooBig => (CloseCode::MESSAGE_TOO_BIG, "message too big"),

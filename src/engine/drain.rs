@@ -2,7 +2,7 @@
 //!
 //! All shards finish a phase before any begins the next, so none waits for one that is gone:
 //! 1. **quiesce**: nothing more is read or accepted; what was, is worked off (decisions, mailboxes
-//!    that were full). After it no shard posts any more.
+//!    that were full, messages that came too fast). After it no shard posts any more.
 //! 2. **settle**: the mailboxes are emptied.
 //! 3. **close**: every connection gets what it was to get and is closed with 1001, a share of them
 //!    in each tick, so that their reconnects do not arrive all at once elsewhere.
@@ -57,13 +57,10 @@ impl Shard {
         match phase {
             DrainPhase::Quiesce => {
                 for key in keys {
-                    let handshaking = |phase: &Phase| matches!(phase, Phase::Handshaking(_));
-                    if self
-                        .conns
-                        .get(key)
-                        .is_some_and(|conn| handshaking(&conn.phase))
-                    {
-                        self.refuse_unavailable(now, key);
+                    match self.conns.get(key).map(|conn| &conn.phase) {
+                        Some(Phase::Handshaking(_)) => self.refuse_for(now, key, Cause::Shutdown),
+                        Some(Phase::Open) => self.handle_rest(now, key),
+                        _ => {}
                     }
                 }
             }

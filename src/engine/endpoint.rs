@@ -2,6 +2,7 @@
 
 use super::decider::Decider;
 use super::dialect::Dialect;
+use super::origin::OriginPattern;
 use super::publication::AppId;
 use crate::base::limits::ConnLimits;
 
@@ -13,6 +14,8 @@ pub struct Endpoint {
     pub app: AppId,
     /// The protocol.
     pub dialect: Box<dyn Dialect>,
+    /// The pages that may connect; empty: all.
+    pub origins: Vec<OriginPattern>,
     /// Who may do what.
     pub decider: Box<dyn Decider>,
     /// The bounds of its connections.

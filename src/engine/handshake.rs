@@ -1,10 +1,13 @@
 //! The opening handshake: from the first byte to the 101, or to a refusal.
 
+use std::net::IpAddr;
+
 use bytes::BytesMut;
 
 use super::conn::Phase;
 use super::dialect::{Acceptance, UpgradeDecision};
 use super::disconnect::Cause;
+use super::origin::OriginPattern;
 use super::shard::Shard;
 use crate::base::slab::Key;
 use crate::base::time::Now;
@@ -23,7 +26,59 @@ pub(super) struct Handshake {
 /// When a client that was refused for want of room may try again.
 const RETRY_AFTER_S: u32 = 1;
 
+/// What a peer is answered in HTTP, and what it is counted as.
+struct Refused {
+    cause: Cause,
+    refusal: Refusal,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            cause: Cause::HandshakeRefused,
+            refusal,
+        }
+    }
+}
+
+impl From<Cause> for Refused {
+    fn from(cause: Cause) -> Self {
+        let refusal = match cause {
+            Cause::HandshakeTimeout => Refusal::request_timeout(),
+            Cause::OriginRefused => Refusal::origin_not_allowed(),
+            Cause::AddressConnections | Cause::AddressRate => {
+                Refusal::too_many_requests(RETRY_AFTER_S)
+            }
+            _ => Refusal::unavailable(RETRY_AFTER_S),
+        };
+        Self { cause, refusal }
+    }
+}
+
 impl Shard {
+    /// Who is there: counts a new connection for its address, unless a proxy will tell another.
+    pub(super) fn meet(&mut self, now: Now, key: Key, peer: IpAddr) {
+        let addresses = self.admission.addresses();
+        if addresses.proxies().include(peer) {
+            if let Some(conn) = self.conns.get_mut(key) {
+                conn.behind_proxy = true;
+            }
+        } else if let Err(cause) = self.count_for(now, key, peer) {
+            self.refuse_for(now, key, cause);
+        }
+    }
+
+    fn count_for(&mut self, now: Now, key: Key, address: IpAddr) -> Result<(), Cause> {
+        let addresses = self.admission.addresses();
+        let counted = addresses.enter(now, address)?;
+        let is_trusted = addresses.is_trusted(address);
+        if let Some(conn) = self.conns.get_mut(key) {
+            conn.address = counted;
+            conn.is_trusted = is_trusted;
+        }
+        Ok(())
+    }
+
     /// Bytes of a request head, and of what is pipelined behind it.
     pub(super) fn handle_head(&mut self, now: Now, key: Key, bytes: &[u8]) {
         let head_bytes_max = self.handshake_limits.head_bytes_max;
@@ -33,37 +88,50 @@ impl Shard {
         let Phase::Handshaking(handshake) = &mut conn.phase else {
             return;
         };
-        let refuse = conn.refuse;
+        let is_one_too_many = conn.refuse;
         handshake.head.extend_from_slice(bytes);
         let request = match handshake.scanner.scan(&handshake.head, head_bytes_max) {
             Ok(None) => return,
-            Ok(Some(_)) if refuse => Err(Refusal::unavailable(RETRY_AFTER_S)),
-            Ok(Some(_)) => parse_head(&mut handshake.head)
-                .map_err(HeadError::refusal)
-                .and_then(check_upgrade),
-            Err(error) => Err(error.refusal()),
+            Ok(Some(_)) => match is_one_too_many {
+                Some(cause) => Err(cause.into()),
+                None => parse_head(&mut handshake.head)
+                    .map_err(HeadError::refusal)
+                    .and_then(check_upgrade)
+                    .map_err(Refused::from),
+            },
+            Err(error) => Err(error.refusal().into()),
         };
         let mut pipelined = std::mem::take(&mut handshake.head);
         match request.and_then(|request| self.upgrade(now, key, &request)) {
             Ok(()) => self.handle_frames(now, key, &mut pipelined),
-            Err(refusal) => self.refuse(now, key, &refusal, Cause::HandshakeRefused),
+            Err(Refused { cause, refusal }) => self.refuse(now, key, &refusal, cause),
         }
     }
 
     /// Turns a well-formed request into an open connection.
-    fn upgrade(&mut self, now: Now, key: Key, request: &UpgradeRequest) -> Result<(), Refusal> {
+    fn upgrade(&mut self, now: Now, key: Key, request: &UpgradeRequest) -> Result<(), Refused> {
+        if self.conns.get(key).is_some_and(|conn| conn.behind_proxy) {
+            let proxies = self.admission.addresses().proxies();
+            if let Some(client) = proxies.client(request.header_list(&proxies.header)) {
+                self.count_for(now, key, client)?;
+            }
+        }
         let index = self
             .endpoints
             .iter()
             .position(|endpoint| endpoint.path == request.path())
             .ok_or_else(Refusal::not_found)?;
+        let endpoint = &self.endpoints[index];
+        if !is_origin_allowed(&endpoint.origins, request) {
+            return Err(Cause::OriginRefused.into());
+        }
         let Acceptance {
             subprotocol,
             headers,
             state,
-        } = match self.endpoints[index].dialect.on_upgrade(request) {
+        } = match endpoint.dialect.on_upgrade(request) {
             UpgradeDecision::Accept(acceptance) => acceptance,
-            UpgradeDecision::Reject(refusal) => return Err(refusal),
+            UpgradeDecision::Reject(refusal) => return Err(refusal.into()),
         };
         self.reply(key, |out| {
             let headers: Vec<(&str, &str)> = headers
@@ -97,23 +165,22 @@ impl Shard {
         self.start_closing(now, key, false);
     }
 
-    /// The server is going away, or full.
-    pub(super) fn refuse_unavailable(&mut self, now: Now, key: Key) {
-        self.refuse(
-            now,
-            key,
-            &Refusal::unavailable(RETRY_AFTER_S),
-            Cause::Shutdown,
-        );
+    /// Answers what belongs to `cause`.
+    pub(super) fn refuse_for(&mut self, now: Now, key: Key, cause: Cause) {
+        let Refused { cause, refusal } = cause.into();
+        self.refuse(now, key, &refusal, cause);
     }
+}
 
-    /// The head was not there in time.
-    pub(super) fn refuse_late(&mut self, now: Now, key: Key) {
-        self.refuse(
-            now,
-            key,
-            &Refusal::request_timeout(),
-            Cause::HandshakeTimeout,
-        );
+/// Whether a page of this origin may connect; what sends none is no page.
+fn is_origin_allowed(list: &[OriginPattern], request: &UpgradeRequest) -> bool {
+    if list.is_empty() {
+        return true;
+    }
+    match request.headers("origin")[..] {
+        [] => true,
+        [origin] => list.iter().any(|pattern| pattern.matches(origin)),
+        // Two of them: whoever sits in between may have believed the other one.
+        _ => false,
     }
 }

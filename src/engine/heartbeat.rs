@@ -31,6 +31,9 @@ impl Conn {
             {
                 due_ms = due_ms.min(*deadline_ms);
             }
+            if let Some(meter) = &self.meter {
+                due_ms = due_ms.min(meter.resume_ms);
+            }
         }
         due_ms
     }
@@ -75,7 +78,7 @@ impl Shard {
         };
         match conn.phase {
             Phase::Handshaking(_) if conn.deadline_ms <= now.monotonic_ms => {
-                self.refuse_late(now, key);
+                self.refuse_for(now, key, Cause::HandshakeTimeout);
             }
             Phase::Closing { .. } if conn.deadline_ms <= now.monotonic_ms => {
                 self.handle_lingered(now, key);
@@ -104,6 +107,7 @@ impl Shard {
 
     fn handle_due_open(&mut self, now: Now, key: Key, heartbeats: &mut Heartbeats) {
         self.expire_decision(now, key);
+        self.handle_refilled(now, key);
         let Some(conn) = self.conns.get_mut(key).filter(|conn| conn.is_open()) else {
             return;
         };

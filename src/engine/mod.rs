@@ -4,6 +4,7 @@
 //! It reads no clock, makes no system call, spawns nothing and knows no async: the same code runs
 //! under io_uring, under epoll, in a benchmark without sockets and in a seeded simulation.
 
+pub mod addresses;
 pub mod admission;
 pub mod decider;
 pub mod dialect;
@@ -12,6 +13,7 @@ pub mod drain;
 pub mod endpoint;
 pub mod interest;
 pub mod mailbox;
+pub mod origin;
 pub mod outbox;
 pub mod publication;
 mod reload;
@@ -28,7 +30,9 @@ mod fan_out;
 pub mod flush;
 mod handshake;
 mod heartbeat;
+mod meter;
 mod perform;
+mod pings;
 mod waiting;
 
 #[cfg(test)]

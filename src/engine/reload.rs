@@ -1,6 +1,7 @@
 //! New limits and rules for connections that stay.
 
 use super::decider::Decider;
+use super::origin::OriginPattern;
 use super::shard::Shard;
 use crate::base::limits::{ConnLimits, HandshakeLimits};
 use crate::base::slab::Key;
@@ -12,7 +13,7 @@ impl Shard {
         self.handshake_limits = limits;
     }
 
-    /// Replaces the limits and the rules of the endpoint at `index`.
+    /// Replaces the limits, the allowed origins and the rules of the endpoint at `index`.
     ///
     /// No connection is closed for it: one that has more than is allowed now keeps it and gets no
     /// more. A question that is out is answered by whoever was asked.
@@ -21,9 +22,11 @@ impl Shard {
         now: Now,
         index: usize,
         limits: ConnLimits,
+        origins: Vec<OriginPattern>,
         decider: Box<dyn Decider>,
     ) {
         let endpoint = &mut self.endpoints[index];
+        endpoint.origins = origins;
         let before = std::mem::replace(&mut endpoint.limits, limits);
         endpoint.decider = decider;
         let times_are_same = before.ping_interval_ms == limits.ping_interval_ms

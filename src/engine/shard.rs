@@ -13,10 +13,11 @@
 //! wants done), `waiting`, `fan_out`, `flush`, `heartbeat`, `closing`, `drain`.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::admission::{Admission, Admit};
-use super::busy::{Busy, PeerEnd};
+use super::busy::PeerEnd;
 use super::conn::{Conn, NEVER_MS, Phase};
 use super::decider::Asked;
 use super::dialect::{Actions, ConnView, Dialect, Message};
@@ -27,6 +28,7 @@ use super::fan_out::Stalled;
 use super::handshake::Handshake;
 use super::interest::{Interest, ShardMask};
 use super::mailbox::Mesh;
+use super::pings::Pings;
 use super::publication::AppId;
 use super::stats::Stats;
 use super::topic_table::{Subscriptions, TopicTable};
@@ -38,8 +40,7 @@ use crate::base::random::Random;
 use crate::base::slab::{Key, Slab};
 use crate::base::time::Now;
 use crate::base::wheel::Wheel;
-use crate::codec::ws::{Decoded, Decoder, Event};
-use crate::codec::ws::{OpCode, write_frame};
+use crate::codec::ws::{Decoded, Decoder, Event, MessageLimits, OpCode, write_frame};
 
 /// What a shard is built from.
 #[derive(Debug)]
@@ -149,10 +150,10 @@ impl Shard {
     }
 
     /// A socket was accepted. `None`: the process is full, close it at once.
-    pub fn handle_accepted(&mut self, now: Now) -> Option<Key> {
+    pub fn handle_accepted(&mut self, now: Now, peer: IpAddr) -> Option<Key> {
         let refuse = match self.admission.enter() {
-            Admit::Welcome => false,
-            Admit::Refuse => true,
+            Admit::Welcome => None,
+            Admit::Refuse => Some(Cause::ServerFull),
             Admit::Full => {
                 self.stats.refused_full += 1;
                 return None;
@@ -176,6 +177,7 @@ impl Shard {
                 subscriptions: Subscriptions::new(),
                 outbox: None,
                 busy: None,
+                meter: None,
                 seen_ms: now.monotonic_ms,
                 pinged_ms: now.monotonic_ms,
                 timer_ms: NEVER_MS,
@@ -185,11 +187,16 @@ impl Shard {
                 paused: false,
                 watched: false,
                 refuse,
+                address: None,
+                is_trusted: false,
+                behind_proxy: false,
             }
         });
         self.schedule(key);
         if self.is_draining() {
-            self.refuse_unavailable(now, key);
+            self.refuse_for(now, key, Cause::Shutdown);
+        } else {
+            self.meet(now, key, peer);
         }
         Some(key)
     }
@@ -225,34 +232,54 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        let message_bytes_max = self.endpoints[usize::from(conn.endpoint)]
-            .limits
-            .message_bytes_max;
+        let limits = &self.endpoints[usize::from(conn.endpoint)].limits;
+        let message_limits = MessageLimits {
+            bytes_max: limits.message_bytes_max,
+            frames_max: limits.message_frames_max,
+        };
+        let is_metered = !limits.read_rates.are_off() && !conn.is_trusted && self.drain.is_none();
+        let mut pings = Pings::default();
         // Out of its connection while its events borrow from it; a pointer's worth of moving.
         let mut decoder = std::mem::take(&mut conn.decoder);
         let mut position = 0;
         loop {
-            match decoder.decode(&mut bytes[position..], message_bytes_max) {
+            let (consumed, is_event) = match decoder.decode(&mut bytes[position..], message_limits)
+            {
                 Ok(Decoded { consumed, event }) => {
-                    let Some(event) = event else { break };
-                    position += consumed;
-                    self.handle_event(now, key, event);
+                    let is_event = event.is_some();
+                    if let Some(event) = event {
+                        self.handle_event(now, key, event, &mut pings);
+                    }
+                    (consumed, is_event)
                 }
                 Err(error) => {
                     self.close(now, key, Cause::from(error));
                     return;
                 }
-            }
+            };
             if !self.is_open(key) {
                 return;
             }
+            position += consumed;
+            if is_metered {
+                let rest = &bytes[position..];
+                if self.meter(now, key, u64::from(is_event), consumed, rest) {
+                    break;
+                }
+            }
+            if !is_event {
+                break;
+            }
+        }
+        if let Some(payload) = pings.unanswered() {
+            self.reply(key, |out| write_frame(out, OpCode::Pong, payload));
         }
         if let Some(conn) = self.conns.get_mut(key) {
             conn.decoder = decoder;
         }
     }
 
-    fn handle_event(&mut self, now: Now, key: Key, event: Event<'_>) {
+    fn handle_event(&mut self, now: Now, key: Key, event: Event<'_>, pings: &mut Pings) {
         match event {
             Event::Message { kind, payload } => {
                 self.stats.messages_received += 1;
@@ -266,6 +293,7 @@ impl Shard {
                     None => self.handle_message(now, key, Message { kind, payload }),
                 }
             }
+            Event::Ping(payload) if pings.may_wait(payload) => {}
             Event::Ping(payload) => self.reply(key, |out| write_frame(out, OpCode::Pong, payload)),
             Event::Pong(_) => {}
             Event::Close(frame) => {
@@ -323,7 +351,7 @@ impl Shard {
         };
         match &conn.phase {
             Phase::Ended => Flow::Stop,
-            Phase::Open if !draining && conn.busy.as_deref().is_some_and(Busy::must_pause) => {
+            Phase::Open if !draining && conn.must_pause() => {
                 conn.paused = true;
                 Flow::Pause
             }

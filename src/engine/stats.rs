@@ -30,6 +30,8 @@ pub struct Stats {
     pub letters: u64,
     /// Times a publication had to wait for room in another shard's mailbox.
     pub stalls: u64,
+    /// Times a connection sent faster than its endpoint's rates and was not read for a while.
+    pub throttled: u64,
     /// Bytes received and sent on sockets.
     pub bytes_received: u64,
     /// Bytes the kernel took.

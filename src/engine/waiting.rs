@@ -7,7 +7,6 @@ use super::decider::Verdict;
 use super::dialect::{Message, PublishOutcome};
 use super::disconnect::{Cause, Disconnect};
 use super::shard::Shard;
-use crate::base::io::SocketOp;
 use crate::base::slab::Key;
 use crate::base::time::Now;
 use crate::codec::ws::{OpCode, write_frame};
@@ -117,11 +116,7 @@ impl Shard {
             return;
         };
         self.busy_conns -= 1;
-        if std::mem::take(&mut conn.paused) {
-            // Time in which nobody read the peer does not count against it.
-            conn.seen_ms = now.monotonic_ms;
-            self.socket_ops.push_back((key, SocketOp::Resume));
-        }
+        self.resume(now, key);
         if let Some(end) = busy.peer_end {
             self.handle_peer_end(now, key, end);
         }

@@ -55,6 +55,7 @@ impl Apps {
                 app: self.id_of(&config),
                 path: config.path,
                 dialect: config.dialect.build(),
+                origins: config.origins,
                 decider: Box::new(config.rules),
                 limits: config.limits,
             })

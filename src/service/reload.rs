@@ -3,26 +3,28 @@
 use std::sync::Arc;
 
 use super::control::Shards;
-use super::server_config::ServerConfig;
+use super::server_config::{EndpointConfig, ServerConfig};
 use super::worker::{Command, Worker};
-use crate::base::limits::{ConnLimits, HandshakeLimits};
+use crate::base::limits::HandshakeLimits;
 use crate::base::time::Now;
-use crate::engine::rules::Rules;
 
 /// What a shard replaces without closing anything.
 struct Reload {
     /// The limits of connections that have not upgraded.
     handshake: HandshakeLimits,
-    /// Limits and rules of each endpoint, by its index.
-    endpoints: Vec<(ConnLimits, Rules)>,
+    /// Each endpoint as it shall be, by its index.
+    endpoints: Vec<EndpointConfig>,
 }
 
 impl Reload {
     fn apply_to(&self, worker: &mut Worker, now: Now) {
         worker.shard.set_handshake_limits(self.handshake);
-        for (index, (limits, rules)) in self.endpoints.iter().enumerate() {
-            let decider = Box::new(rules.clone());
-            worker.shard.replace_endpoint(now, index, *limits, decider);
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let (limits, origins) = (endpoint.limits, endpoint.origins.clone());
+            let decider = Box::new(endpoint.rules.clone());
+            worker
+                .shard
+                .replace_endpoint(now, index, limits, origins, decider);
         }
     }
 }
@@ -36,6 +38,7 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, shards: &Sha
         let same = |other: &&_| endpoint.is_same_place(other);
         if let Some(other) = new.endpoints.iter().find(same) {
             endpoint.limits = other.limits;
+            endpoint.origins = other.origins.clone();
             endpoint.rules = other.rules.clone();
         }
     }
@@ -43,12 +46,9 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, shards: &Sha
     running.drain_timeout = new.drain_timeout;
     running.log_level = new.log_level;
 
-    let endpoints = running.endpoints.iter();
     let reload = Arc::new(Reload {
         handshake: running.handshake,
-        endpoints: endpoints
-            .map(|endpoint| (endpoint.limits, endpoint.rules.clone()))
-            .collect(),
+        endpoints: running.endpoints.clone(),
     });
     for shard in shards.handles() {
         let reload = Arc::clone(&reload);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::base::limits::{ConnLimits, HandshakeLimits};
 use crate::dialect::DialectName;
+use crate::engine::addresses::AddressLimits;
+use crate::engine::origin::OriginPattern;
 use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
 use crate::service::Secret;
@@ -29,6 +31,8 @@ pub struct ServerConfig {
     /// Connections of the whole process. `None`: derived at start from the descriptor limit, which
     /// is known only after the server has raised it.
     pub connections_max: Option<usize>,
+    /// What one client address may have.
+    pub addresses: AddressLimits,
     /// How long a drain may take before what is left is cut.
     pub drain_timeout: Duration,
     /// The least severe thing that is logged.
@@ -59,6 +63,8 @@ pub struct EndpointConfig {
     pub app: String,
     /// What binds its connections.
     pub limits: ConnLimits,
+    /// The pages that may connect there; empty: all.
+    pub origins: Vec<OriginPattern>,
     /// Who may subscribe and publish there.
     pub rules: Rules,
 }

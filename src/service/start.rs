@@ -47,7 +47,7 @@ impl Common {
             connections_max,
             interest: Arc::new(Interest::new(apps.count(), seed)),
             apps,
-            admission: Admission::new(connections_max),
+            admission: Admission::new(connections_max, config.addresses.clone()),
             health: Arc::new(Health::new(config.shards, clock)),
             id_key: IdKey::new(random_key()),
             seed,

@@ -99,9 +99,9 @@ impl Sink for SocketSink<'_> {
 }
 
 impl Handler for Worker {
-    fn accepted(&mut self, _peer: SocketAddr) -> Option<Key> {
+    fn accepted(&mut self, peer: SocketAddr) -> Option<Key> {
         let now = self.now();
-        self.shard.handle_accepted(now)
+        self.shard.handle_accepted(now, peer.ip())
     }
 
     fn received(&mut self, sockets: &Sockets, conn: Key, bytes: &mut [u8]) -> Flow {

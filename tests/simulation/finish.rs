@@ -7,6 +7,7 @@ use shardcast::engine::drain::DrainPhase;
 
 use crate::decider::DECIDED_MS;
 use crate::trace::{Broken, Checked, broken};
+use crate::wires::Wire;
 use crate::world::World;
 
 /// Rounds without an end that are taken for a standstill that goes in circles.
@@ -80,9 +81,20 @@ impl World {
         let by_ms = self.now.monotonic_ms + 3_600_000;
         // Also for those who just have been found too slow to be gone.
         self.asked_ms = self.now.monotonic_ms;
-        let decided = |world: &Self| world.now.monotonic_ms > world.asked_ms + DECIDED_MS;
-        if !self.rest_until(by_ms, REST_MS, decided)? {
-            return broken("rest", "decisions have no end");
+        // Those who sent too fast are read again when their rate allows it.
+        let at_rest = |world: &Self| {
+            let is_paused = |wire: &Wire| wire.paused && !wire.closed;
+            world.now.monotonic_ms > world.asked_ms + DECIDED_MS
+                && !world
+                    .present
+                    .iter()
+                    .any(|index| is_paused(&world.wires[*index]))
+        };
+        if !self.rest_until(by_ms, REST_MS, at_rest)? {
+            return broken(
+                "rest",
+                "decisions have no end, or somebody is never read again",
+            );
         }
         self.restore_interest(u64::MAX);
         for (shard, node) in self.nodes.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! What a seed decides before anything happens: the size of the world, its limits and its weather.
 
-use shardcast::base::limits::{BackpressurePolicy, ConnLimits};
+use shardcast::base::limits::{BackpressurePolicy, ConnLimits, ReadRates};
 use shardcast::base::random::Random;
 
 /// What can happen in a step, in the order of [`Plan::weights`].
@@ -122,6 +122,11 @@ impl Plan {
         let ping_interval_ms = [0, 1_000, 30_000][random.below(3) as usize];
         ConnLimits {
             message_bytes_max: 16 * 1024,
+            message_frames_max: 8,
+            read_rates: ReadRates {
+                messages_per_s: [0, 0, 5, 50][random.below(4) as usize],
+                bytes_per_s: [0, 0, 200, 10_000][random.below(4) as usize],
+            },
             backpressure_bytes_max: match random.below(3) {
                 0 => frame + 64 + random.below(4_000) as usize,
                 1 => 6 * frame,

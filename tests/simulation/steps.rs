@@ -1,5 +1,7 @@
 //! What can happen in one step, to whom and how much of it: always by the run's one [`Random`].
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use shardcast::base::ids::ShardId;
 use shardcast::engine::disconnect::Cause;
 
@@ -10,6 +12,9 @@ use crate::frames::{Said, data, read_text};
 use crate::plan::Happening;
 use crate::trace::{Broken, Checked, broken};
 use crate::world::World;
+
+/// Where everybody comes from. (192.0.2.0/24 is kept for documentation.)
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Bytes that a client may have waiting before it says more.
 const UNSENT_BYTES_MAX: usize = 32 * 1024;
@@ -204,7 +209,7 @@ impl World {
     fn accept(&mut self, index: usize) -> Checked {
         let shard = self.clients[index].shard;
         let node = &mut self.nodes[shard];
-        let Some(key) = node.shard.handle_accepted(self.now) else {
+        let Some(key) = node.shard.handle_accepted(self.now, PEER) else {
             return broken("admission", "a socket was turned away");
         };
         node.conns.insert(key, index);

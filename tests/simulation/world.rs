@@ -11,6 +11,7 @@ use shardcast::base::random::Random;
 use shardcast::base::slab::Key;
 use shardcast::base::time::Now;
 use shardcast::dialect::strav::Strav;
+use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
 use shardcast::engine::decider::Verdict;
 use shardcast::engine::disconnect::Cause;
@@ -137,7 +138,7 @@ impl World {
     }
 
     fn nodes(seed: u64, plan: &Plan, interest: &Arc<Interest>, now: Now) -> Vec<Node> {
-        let admission = Admission::new(100_000);
+        let admission = Admission::new(100_000, AddressLimits::default());
         connect(plan.shards as usize, plan.mailbox)
             .into_iter()
             .zip((0..).map(ShardId))
@@ -149,6 +150,7 @@ impl World {
                             path: "/".to_owned(),
                             app: APP,
                             dialect: Box::new(Strav),
+                            origins: Vec::new(),
                             decider: Box::new(Script),
                             limits: plan.limits,
                         }],

@@ -92,6 +92,25 @@ impl Refusal {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, body)
     }
 
+    /// 403: the page that asks is not one of those that may.
+    #[must_use]
+    pub fn origin_not_allowed() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Pages of this origin may not connect here.",
+        )
+    }
+
+    /// 429: too much from one address; the client may try again after so many seconds.
+    #[must_use]
+    pub fn too_many_requests(retry_after_s: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many connections come from this address.",
+        )
+        .with_header("Retry-After", retry_after_s.to_string())
+    }
+
     /// 503: not now; the client may try again after so many seconds.
     #[must_use]
     pub fn unavailable(retry_after_s: u32) -> Self {

@@ -44,6 +44,15 @@ impl UpgradeRequest {
         std::str::from_utf8(value.as_bytes()).ok()
     }
 
+    /// The value of each line of a header; one that is not UTF-8 is empty.
+    #[must_use]
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        let values = self.head.headers.get_all(name).iter();
+        values
+            .map(|value| std::str::from_utf8(value.as_bytes()).unwrap_or_default())
+            .collect()
+    }
+
     /// The elements of a header that is a comma-separated list, over all its lines, empty ones
     /// left out.
     pub fn header_list(&self, name: &str) -> impl Iterator<Item = &str> {

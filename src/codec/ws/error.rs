@@ -39,6 +39,9 @@ pub enum FrameError {
     /// The message would exceed this endpoint's limit (section 10.4).
     #[error("the message is larger than this endpoint takes")]
     MessageTooBig,
+    /// The message has more frames than this endpoint takes (section 10.4).
+    #[error("the message has more frames than this endpoint takes")]
+    TooManyFrames,
     /// A text message or a close reason is not UTF-8 (section 8.1).
     #[error("the text is not valid UTF-8")]
     InvalidUtf8,
@@ -58,7 +61,7 @@ impl FrameError {
     pub fn close_code(self) -> CloseCode {
         match self {
             Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
-            Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
+            Self::MessageTooBig | Self::TooManyFrames => CloseCode::MESSAGE_TOO_BIG,
             Self::Unmasked
             | Self::ReservedBits
             | Self::ReservedOpCode
@@ -78,8 +81,15 @@ impl FrameError {
 mod tests {
     use super::super::testing::{events, raw_frame};
     use super::*;
+    use crate::codec::ws::MessageLimits;
 
-    /// For each rule one way to break it: the bytes, the error and the code. Message limit: 200.
+    const LIMITS: MessageLimits = MessageLimits {
+        bytes_max: 200,
+        frames_max: 5,
+    };
+
+    /// For each rule one way to break it: the bytes, the error and the code. Message limit: 200
+    /// bytes and 5 frames.
     fn offences() -> Vec<(Vec<u8>, FrameError, u16)> {
         let with_open_text = |frame: Vec<u8>| [raw_frame(0x01, b"open"), frame].concat();
         let header_of_len_8 = |len: u64| [&[0x82, 0xff], &len.to_be_bytes()[..]].concat();
@@ -108,6 +118,16 @@ mod tests {
                 FrameError::MessageTooBig,
                 1009,
             ),
+            (
+                [
+                    raw_frame(0x01, b""),
+                    raw_frame(0x00, b"").repeat(4),
+                    vec![0x80],
+                ]
+                .concat(),
+                FrameError::TooManyFrames,
+                1009,
+            ),
             (raw_frame(0x81, b"\xff"), FrameError::InvalidUtf8, 1007),
             (raw_frame(0x81, b"\xe2\x82"), FrameError::InvalidUtf8, 1007),
             (
@@ -123,7 +143,11 @@ mod tests {
     #[test]
     fn each_broken_rule_ends_the_connection_with_its_error_and_close_code() {
         for (bytes, error, code) in offences() {
-            assert_eq!(events([&bytes[..]], 200), (vec![], Some(error)), "{error}");
+            assert_eq!(
+                events([&bytes[..]], LIMITS),
+                (vec![], Some(error)),
+                "{error}"
+            );
             assert_eq!(error.close_code(), CloseCode(code), "{error}");
         }
     }
@@ -131,7 +155,7 @@ mod tests {
     #[test]
     fn each_broken_rule_is_seen_when_the_bytes_come_one_by_one() {
         for (bytes, error, _) in offences() {
-            assert_eq!(events(bytes.chunks(1), 200), (vec![], Some(error)));
+            assert_eq!(events(bytes.chunks(1), LIMITS), (vec![], Some(error)));
         }
     }
 
@@ -145,7 +169,7 @@ mod tests {
                 _ => bytes.len(),
             };
             let first_failing = (0..=bytes.len())
-                .find(|&len| events([&bytes[..len]], 200).1.is_some())
+                .find(|&len| events([&bytes[..len]], LIMITS).1.is_some())
                 .expect("the whole is an offence");
             assert_eq!(first_failing, certain_at, "{error}");
         }

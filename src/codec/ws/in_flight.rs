@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::error::FrameError;
 use super::frame::{CLIENT_HEADER_BYTES_MAX, FrameHeader, OpCode, read_first_byte, read_header};
 use super::mask::unmask;
-use super::message::MessageKind;
+use super::message::{MessageKind, MessageLimits};
 use super::utf8::Utf8Validator;
 
 /// The state between two inputs: a header that has not come whole, a frame whose payload is coming,
@@ -59,6 +59,8 @@ struct Assembly {
     kind: MessageKind,
     utf8: Utf8Validator,
     payload: Vec<u8>,
+    /// Frames that have come whole.
+    frames: u32,
 }
 
 impl InFlight {
@@ -66,13 +68,13 @@ impl InFlight {
     pub(super) fn advance(
         &mut self,
         input: &mut [u8],
-        message_bytes_max: usize,
+        limits: MessageLimits,
     ) -> Result<(usize, Option<Ready>), FrameError> {
         let mut consumed = 0;
         loop {
             let mut frame = match self.frame.take() {
                 Some(frame) => frame,
-                None => match self.take_header(input, &mut consumed, message_bytes_max)? {
+                None => match self.take_header(input, &mut consumed, limits)? {
                     Some(frame) => frame,
                     None => return Ok((consumed, None)),
                 },
@@ -92,7 +94,7 @@ impl InFlight {
             if !is_complete {
                 self.frame = Some(frame);
             }
-            let ready = self.append(frame, is_complete, &input[chunk], message_bytes_max)?;
+            let ready = self.append(frame, is_complete, &input[chunk], limits)?;
             if ready.is_some() || !is_complete {
                 return Ok((consumed, ready));
             }
@@ -140,7 +142,7 @@ impl InFlight {
         &mut self,
         input: &[u8],
         consumed: &mut usize,
-        message_bytes_max: usize,
+        limits: MessageLimits,
     ) -> Result<Option<Frame>, FrameError> {
         let rest = &input[*consumed..];
         let before = usize::from(self.header_len);
@@ -148,9 +150,9 @@ impl InFlight {
         self.header[before..before + taken].copy_from_slice(&rest[..taken]);
         let known = &self.header[..before + taken];
 
-        self.check_order(known)?;
+        self.check_order(known, limits)?;
         let assembled = self.message_payload().len();
-        let payload_len_max = message_bytes_max.saturating_sub(assembled);
+        let payload_len_max = limits.bytes_max.saturating_sub(assembled);
         let Some(header) = read_header(known, payload_len_max as u64)? else {
             // An incomplete header is shorter than the longest, so it took all there was.
             self.header_len = known.len() as u8;
@@ -162,15 +164,19 @@ impl InFlight {
         Ok(Some(Frame::new(header)))
     }
 
-    /// Fragments of one message follow each other, and only control frames come between.
+    /// Fragments of one message follow each other, up to their limit, and only control frames come
+    /// between.
     ///
     /// Decided by the first byte, before anything else in the header can fail.
-    fn check_order(&self, header: &[u8]) -> Result<(), FrameError> {
+    fn check_order(&self, header: &[u8], limits: MessageLimits) -> Result<(), FrameError> {
         let Some(&first) = header.first() else {
             return Ok(());
         };
         let (_, opcode) = read_first_byte(first)?;
         match (opcode, &self.message) {
+            (OpCode::Continuation, Some(message)) if message.frames >= limits.frames_max => {
+                Err(FrameError::TooManyFrames)
+            }
             (OpCode::Continuation, None) => Err(FrameError::UnexpectedContinuation),
             (OpCode::Text | OpCode::Binary, Some(_)) => Err(FrameError::ExpectedContinuation),
             _ => Ok(()),
@@ -183,7 +189,7 @@ impl InFlight {
         frame: Frame,
         is_complete: bool,
         chunk: &[u8],
-        message_bytes_max: usize,
+        limits: MessageLimits,
     ) -> Result<Option<Ready>, FrameError> {
         let kind = match frame.opcode {
             OpCode::Text => MessageKind::Text,
@@ -204,9 +210,14 @@ impl InFlight {
             kind,
             utf8: Utf8Validator::default(),
             payload: Vec::new(),
+            frames: 0,
         });
-        message.append(chunk, message_bytes_max)?;
-        if !(is_complete && frame.fin) {
+        message.append(chunk, limits.bytes_max)?;
+        if !is_complete {
+            return Ok(None);
+        }
+        message.frames += 1;
+        if !frame.fin {
             return Ok(None);
         }
         message.utf8.finish()?;
@@ -229,7 +240,7 @@ impl Frame {
 }
 
 impl Assembly {
-    fn append(&mut self, chunk: &[u8], message_bytes_max: usize) -> Result<(), FrameError> {
+    fn append(&mut self, chunk: &[u8], bytes_max: usize) -> Result<(), FrameError> {
         if self.kind == MessageKind::Text {
             self.utf8.feed(chunk)?;
         }
@@ -238,7 +249,7 @@ impl Assembly {
         // keeps the memory of a connection within what the operator was told.
         let needed = self.payload.len() + chunk.len();
         if needed > self.payload.capacity() {
-            let doubled = (2 * self.payload.capacity()).min(message_bytes_max);
+            let doubled = (2 * self.payload.capacity()).min(bytes_max);
             self.payload
                 .reserve_exact(needed.max(doubled) - self.payload.len());
         }

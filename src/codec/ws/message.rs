@@ -43,6 +43,15 @@ pub enum Event<'a> {
     Close(Option<CloseFrame<'a>>),
 }
 
+/// What one message may be, whoever sends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageLimits {
+    /// Bytes of payload after reassembly, inclusive.
+    pub bytes_max: usize,
+    /// Frames, inclusive. Empty ones add no bytes, so without this a message need never end.
+    pub frames_max: u32,
+}
+
 /// What one call of [`Decoder::decode`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoded<'a> {
@@ -75,8 +84,7 @@ impl Decoder {
     /// arrives, and kept in memory that grows with what has arrived, not with what is announced.
     /// Control frames are delivered when they come, also between the fragments of a message.
     ///
-    /// `message_bytes_max` bounds the payload of a message after reassembly, inclusive, and is
-    /// checked at each header.
+    /// The limits are checked at each header.
     ///
     /// # Errors
     ///
@@ -87,14 +95,15 @@ impl Decoder {
     /// # Examples
     ///
     /// ```
-    /// use shardcast::codec::ws::{Decoder, Event, FrameError, MessageKind};
+    /// use shardcast::codec::ws::{Decoder, Event, FrameError, MessageKind, MessageLimits};
     ///
     /// // "hi" as text, masked with 1 2 3 4, then the first bytes of a ping.
     /// let mut buffer = [0x81, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2, 0x89, 0x80];
     /// let mut decoder = Decoder::default();
+    /// let limits = MessageLimits { bytes_max: 1024, frames_max: 16 };
     /// let mut consumed = 0;
     /// loop {
-    ///     let decoded = decoder.decode(&mut buffer[consumed..], 1024)?;
+    ///     let decoded = decoder.decode(&mut buffer[consumed..], limits)?;
     ///     consumed += decoded.consumed;
     ///     match decoded.event {
     ///         Some(Event::Message { kind, payload }) => {
@@ -107,13 +116,13 @@ impl Decoder {
     /// assert_eq!(consumed, buffer.len());
     ///
     /// let mut rest = [5, 6, 7, 8];
-    /// assert_eq!(decoder.decode(&mut rest, 1024)?.event, Some(Event::Ping(&[])));
+    /// assert_eq!(decoder.decode(&mut rest, limits)?.event, Some(Event::Ping(&[])));
     /// # Ok::<(), FrameError>(())
     /// ```
     pub fn decode<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        message_bytes_max: usize,
+        limits: MessageLimits,
     ) -> Result<Decoded<'a>, FrameError> {
         if self.in_flight.is_none() {
             let Some(&first) = input.first() else {
@@ -123,7 +132,7 @@ impl Decoder {
                 });
             };
             if is_unfragmented(first)
-                && let Some(header) = read_header(input, message_bytes_max as u64)?
+                && let Some(header) = read_header(input, limits.bytes_max as u64)?
                 && (input.len() - header.header_len) as u64 >= header.payload_len
             {
                 let consumed = header.header_len + header.payload_len as usize;
@@ -133,7 +142,7 @@ impl Decoder {
                 return Ok(Decoded { consumed, event });
             }
         }
-        self.decode_in_pieces(input, message_bytes_max)
+        self.decode_in_pieces(input, limits)
     }
 
     /// Heap bytes held for what is incomplete; 0 when idle.
@@ -152,17 +161,17 @@ impl Decoder {
     fn decode_in_pieces<'a>(
         &'a mut self,
         input: &'a mut [u8],
-        message_bytes_max: usize,
+        limits: MessageLimits,
     ) -> Result<Decoded<'a>, FrameError> {
         if let Some(in_flight) = &mut self.in_flight
             && in_flight.release_lent()
         {
             self.in_flight = None;
             // Back on the short way, which the box would have barred.
-            return self.decode(input, message_bytes_max);
+            return self.decode(input, limits);
         }
         let in_flight = self.in_flight.get_or_insert_default();
-        let (consumed, ready) = in_flight.advance(input, message_bytes_max)?;
+        let (consumed, ready) = in_flight.advance(input, limits)?;
         let event = match ready {
             None => None,
             Some(Ready::InPlace(opcode, payload)) => Some(whole_frame(opcode, &input[payload])?),

@@ -22,6 +22,6 @@ pub use close::{CloseCode, CloseFrame, parse_close};
 pub use error::FrameError;
 pub use frame::{FrameHeader, OpCode, read_header};
 pub use mask::unmask;
-pub use message::{Decoded, Decoder, Event, MessageKind};
+pub use message::{Decoded, Decoder, Event, MessageKind, MessageLimits};
 pub use utf8::Utf8Validator;
 pub use write::{frame_len, write_close, write_frame, write_frame_with};

@@ -2,7 +2,7 @@
 
 use super::error::FrameError;
 use super::mask::unmask_scalar;
-use super::message::{Decoder, Event, MessageKind};
+use super::message::{Decoder, Event, MessageKind, MessageLimits};
 
 /// An [`Event`] that has outlived its buffer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,14 @@ pub(super) fn client_header(first: u8, payload_len: u64, key: [u8; 4]) -> Vec<u8
     header
 }
 
+/// A limit of bytes alone.
+pub(super) const fn bytes_limit(bytes_max: usize) -> MessageLimits {
+    MessageLimits {
+        bytes_max,
+        frames_max: u32::MAX,
+    }
+}
+
 /// A client frame with a key that depends on its payload.
 pub(super) fn raw_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let key = [0x37, 0xfa, payload.len() as u8, 0x3d];
@@ -64,12 +72,12 @@ pub(super) fn raw_frame(first: u8, payload: &[u8]) -> Vec<u8> {
 /// one, nothing owned whenever no frame or message is open.
 pub(super) fn events<'c>(
     chunks: impl IntoIterator<Item = &'c [u8]>,
-    message_bytes_max: usize,
+    limits: MessageLimits,
 ) -> (Vec<OwnedEvent>, Option<FrameError>) {
     let mut decoder = Decoder::default();
     let mut events = Vec::new();
     for chunk in chunks {
-        let error = feed(&mut decoder, chunk, message_bytes_max, &mut events);
+        let error = feed(&mut decoder, chunk, limits, &mut events);
         if error.is_some() {
             return (events, error);
         }
@@ -81,13 +89,13 @@ pub(super) fn events<'c>(
 pub(super) fn feed(
     decoder: &mut Decoder,
     chunk: &[u8],
-    message_bytes_max: usize,
+    limits: MessageLimits,
     events: &mut Vec<OwnedEvent>,
 ) -> Option<FrameError> {
     let mut input = chunk.to_vec();
     let mut consumed = 0;
     loop {
-        let decoded = match decoder.decode(&mut input[consumed..], message_bytes_max) {
+        let decoded = match decoder.decode(&mut input[consumed..], limits) {
             Ok(decoded) => decoded,
             Err(error) => return Some(error),
         };

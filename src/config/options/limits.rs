@@ -88,3 +88,74 @@ pub static MAX_SUBSCRIPTIONS: OptionRecord = OptionRecord {
     details: "Each one costs memory for as long as it lasts, so this bounds what a single client can \
         take. Raise it for clients that watch many channels over one connection.",
 };
+
+/// The most pieces of a message.
+pub static MAX_MESSAGE_FRAMES: OptionRecord = OptionRecord {
+    name: "max-message-frames",
+    value_name: "COUNT",
+    default: "131072",
+    kind: Kind::Count {
+        min: 1,
+        max: 1_000_000_000,
+        auto: false,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Most frames that one message may come in",
+    details: "One more closes its connection with 1009. Empty frames add nothing to a message's size, so this \
+        is what ends a message made of them. Clients rarely use more than one.",
+};
+
+/// How many messages a second.
+pub static MAX_MESSAGE_RATE: OptionRecord = OptionRecord {
+    name: "max-message-rate",
+    value_name: "COUNT",
+    default: "0",
+    kind: Kind::Count {
+        min: 0,
+        max: 1_000_000,
+        auto: false,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Most messages of one connection in a second; 0 = any number",
+    details: "On average, after one second's worth at once; pings and pongs count. A connection that sends \
+        more is not read for a while: nothing is lost, and its client's sends get slow. Clients on this \
+        machine are exempt unless --limit-loopback is set.",
+};
+
+/// How many bytes a second.
+pub static MAX_BYTE_RATE: OptionRecord = OptionRecord {
+    name: "max-byte-rate",
+    value_name: "SIZE",
+    default: "0",
+    kind: Kind::Size {
+        min: 0,
+        max: 1024 * 1024 * 1024,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Most bytes of one connection in a second; 0 = any number",
+    details: "Frames with their headers, on average, after one second's worth at once; otherwise as \
+        --max-message-rate.",
+};
+
+/// The largest request head.
+pub static MAX_HEAD_BYTES: OptionRecord = OptionRecord {
+    name: "max-head-bytes",
+    value_name: "SIZE",
+    default: "16KiB",
+    kind: Kind::Size {
+        min: 1024,
+        max: 1024 * 1024,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "Largest request head of a handshake",
+    details: "A larger one is answered 431. It is all that a peer can make the server keep before it has said \
+        what it wants. The default holds what browsers and proxies send with generous cookies.",
+};

@@ -1,5 +1,6 @@
 //! Every option, one record each, in files by the heading they stand under.
 
+mod addresses;
 mod api;
 mod cores;
 mod limits;
@@ -8,21 +9,25 @@ mod logging;
 mod rules;
 mod times;
 
+pub use addresses::{
+    CLIENT_ADDRESS_HEADER, LIMIT_LOOPBACK, MAX_CONNECTIONS_PER_ADDRESS, MAX_HANDSHAKE_RATE,
+    TRUSTED_PROXY,
+};
 pub use api::{API_HOST, API_LISTEN, API_TOKEN, API_TOKEN_FILE};
 pub use cores::{CPUS, DRIVER, SHARDS};
 pub use limits::{
-    BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, MAX_CONNECTIONS, MAX_MESSAGE_BYTES,
-    MAX_SUBSCRIPTIONS,
+    BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, MAX_BYTE_RATE, MAX_CONNECTIONS, MAX_HEAD_BYTES,
+    MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES, MAX_MESSAGE_RATE, MAX_SUBSCRIPTIONS,
 };
 pub use listening::{DEV_ECHO, ENDPOINT, LISTEN};
 pub use logging::{LOG_FORMAT, LOG_LEVEL};
-pub use rules::{ALLOW_PUBLISH, ALLOW_SUBSCRIBE};
+pub use rules::{ALLOW_ORIGIN, ALLOW_PUBLISH, ALLOW_SUBSCRIBE};
 pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
 
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 23] = [
+pub static ALL: [&OptionRecord; 33] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -35,11 +40,21 @@ pub static ALL: [&OptionRecord; 23] = [
     &DRIVER,
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
+    &ALLOW_ORIGIN,
     &MAX_MESSAGE_BYTES,
+    &MAX_MESSAGE_FRAMES,
+    &MAX_MESSAGE_RATE,
+    &MAX_BYTE_RATE,
+    &MAX_HEAD_BYTES,
     &BACKPRESSURE_LIMIT_BYTES,
     &BACKPRESSURE_POLICY,
     &MAX_CONNECTIONS,
     &MAX_SUBSCRIPTIONS,
+    &MAX_CONNECTIONS_PER_ADDRESS,
+    &MAX_HANDSHAKE_RATE,
+    &TRUSTED_PROXY,
+    &CLIENT_ADDRESS_HEADER,
+    &LIMIT_LOOPBACK,
     &PING_INTERVAL,
     &IDLE_TIMEOUT,
     &HANDSHAKE_TIMEOUT,
@@ -49,8 +64,11 @@ pub static ALL: [&OptionRecord; 23] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 8] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 12] = [
     &MAX_MESSAGE_BYTES,
+    &MAX_MESSAGE_FRAMES,
+    &MAX_MESSAGE_RATE,
+    &MAX_BYTE_RATE,
     &BACKPRESSURE_LIMIT_BYTES,
     &BACKPRESSURE_POLICY,
     &MAX_SUBSCRIPTIONS,
@@ -58,6 +76,7 @@ pub static OF_ENDPOINTS: [&OptionRecord; 8] = [
     &IDLE_TIMEOUT,
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
+    &ALLOW_ORIGIN,
 ];
 
 #[cfg(test)]

@@ -32,3 +32,18 @@ pub static ALLOW_SUBSCRIBE: OptionRecord = OptionRecord {
         presence-. This opens such names: a name, or a prefix that ends in *. A rule holds for all \
         clients, whoever they are.",
 };
+
+/// Which pages may connect.
+pub static ALLOW_ORIGIN: OptionRecord = OptionRecord {
+    name: "allow-origin",
+    value_name: "ORIGIN",
+    default: "",
+    kind: Kind::Origin,
+    group: Group::Rules,
+    repeatable: true,
+    live: true,
+    summary: "Let only web pages of these origins connect; may be repeated",
+    details: "Without it pages of every site may. Write https://app.example.com, http://localhost:3000, or \
+        https://*.example.com for every name below. Scheme and port count; others are refused with 403. \
+        Clients that are no browsers send no origin and are not concerned. Quote the star in a shell.",
+};

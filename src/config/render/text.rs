@@ -96,6 +96,9 @@ pub(super) fn bounds(kind: Kind) -> String {
             let names = DialectName::ALL.map(DialectName::as_str).join(", ");
             format!("PATH=DIALECT, with a dialect of {names}")
         }
+        Kind::HeaderName => "the name of a header".to_owned(),
+        Kind::Network => "an IP address, or a network as ADDRESS/BITS".to_owned(),
+        Kind::Origin => "SCHEME://HOST or SCHEME://HOST:PORT; HOST may begin with *.".to_owned(),
         Kind::HostName => "a host's name without a port".to_owned(),
         Kind::PublishRule => "CHANNEL or CHANNEL:EVENT, each may end in *".to_owned(),
         Kind::Secret => "a text".to_owned(),

@@ -58,6 +58,8 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(endpoint.rules, Rules::default());
     let expected = ConnLimits {
         message_bytes_max: 65_536,
+        message_frames_max: 131_072,
+        read_rates: ReadRates::default(),
         backpressure_bytes_max: 1_048_576,
         backpressure_policy: BackpressurePolicy::Close,
         subscriptions_max: 128,

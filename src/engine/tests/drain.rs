@@ -12,7 +12,10 @@ fn close_phase(bench: &Bench) -> DrainPhase {
 #[test]
 fn phases_end_in_order_and_everybody_is_told() {
     let mut bench = one(LIMITS);
-    let (client, handshaking) = (bench.connect(), bench.shard.handle_accepted(bench.now));
+    let (client, handshaking) = (
+        bench.connect(),
+        bench.shard.handle_accepted(bench.now, PEER),
+    );
     bench.say(client, "sub t");
     bench.shard.handle_drain(bench.now, DrainPhase::Quiesce);
     assert_eq!(bench.shard.poll_drained(true), Some(DrainPhase::Quiesce));
@@ -97,7 +100,7 @@ fn peer_that_reads_gets_what_was_accepted_before_the_close() {
 #[test]
 fn many_connections_are_closed_over_time() {
     let mut bench = one(LIMITS);
-    bench.shard.admission = Admission::new(10_000);
+    bench.shard.admission = Admission::new(10_000, AddressLimits::default());
     let clients: Vec<Key> = (0..10_000).map(|_| bench.connect()).collect();
     bench.shard.handle_drain(bench.now, close_phase(&bench));
     let closed = |bench: &mut Bench| {

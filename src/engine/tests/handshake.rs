@@ -10,7 +10,7 @@ fn answer(bench: &mut Bench, key: Key) -> String {
 
 fn ask(request: &str) -> (Bench, Key, String) {
     let mut bench = one(LIMITS);
-    let key = bench.shard.handle_accepted(bench.now).expect("room");
+    let key = bench.shard.handle_accepted(bench.now, PEER).expect("room");
     bench.bytes(key, request.as_bytes());
     let answer = answer(&mut bench, key);
     (bench, key, answer)
@@ -30,7 +30,7 @@ fn accept_key_is_that_of_the_rfc() {
 fn request_split_at_every_byte_is_the_same_request() {
     for split in 1..UPGRADE.len() {
         let mut bench = one(LIMITS);
-        let key = bench.shard.handle_accepted(bench.now).expect("room");
+        let key = bench.shard.handle_accepted(bench.now, PEER).expect("room");
         let (first, second) = UPGRADE.as_bytes().split_at(split);
         bench.bytes(key, first);
         assert_eq!(answer(&mut bench, key), "");
@@ -42,7 +42,7 @@ fn request_split_at_every_byte_is_the_same_request() {
 #[test]
 fn frames_behind_the_request_are_kept() {
     let mut bench = one(LIMITS);
-    let key = bench.shard.handle_accepted(bench.now).expect("room");
+    let key = bench.shard.handle_accepted(bench.now, PEER).expect("room");
     let request = [UPGRADE.as_bytes(), &frame(1, b"sub t")].concat();
     bench.bytes(key, &request);
     assert_eq!(bench.hears(key), ["hello", "Subscribed t"].map(text));
@@ -74,7 +74,7 @@ fn refusals_say_why_and_end_the_connection() {
 #[test]
 fn head_that_does_not_come_in_time_is_refused() {
     let mut bench = one(LIMITS);
-    let key = bench.shard.handle_accepted(bench.now).expect("room");
+    let key = bench.shard.handle_accepted(bench.now, PEER).expect("room");
     bench.bytes(key, b"GET / HT");
     for _ in 0..51 {
         bench.tick(100);
@@ -90,12 +90,15 @@ fn connection_past_the_limit_is_told_so_and_one_far_past_it_is_shut_out() {
     for _ in 0..100 {
         bench.connect();
     }
-    let refused = bench.shard.handle_accepted(bench.now).expect("headroom");
+    let refused = bench
+        .shard
+        .handle_accepted(bench.now, PEER)
+        .expect("headroom");
     bench.bytes(refused, UPGRADE.as_bytes());
     assert!(answer(&mut bench, refused).starts_with("HTTP/1.1 503 "));
-    let shut_out = (0..100).filter(|_| bench.shard.handle_accepted(bench.now).is_none());
+    let shut_out = (0..100).filter(|_| bench.shard.handle_accepted(bench.now, PEER).is_none());
     assert!(shut_out.count() > 50);
     bench.shard.handle_end(bench.now, refused, false);
     bench.shard.handle_released(refused);
-    assert!(bench.shard.handle_accepted(bench.now).is_some());
+    assert!(bench.shard.handle_accepted(bench.now, PEER).is_some());
 }

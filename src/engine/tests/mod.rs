@@ -1,18 +1,22 @@
 //! The shard as a whole, driven by hand: a dialect of a few words, a decider that can be told to
 //! ask, sockets that take as much as a test says.
 
+mod addresses;
 mod backpressure;
 mod deadlines;
 mod drain;
 mod handshake;
 mod mailbox_full;
+mod rates;
 mod reload;
 mod waiting;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use super::addresses::AddressLimits;
 use super::admission::Admission;
 use super::decider::{Decider, Question, Ruling, Verdict};
 use super::dialect::{Actions, ConnView, Decision, Dialect, Message, Publish};
@@ -25,7 +29,7 @@ use super::publication::{AppId, DataKind, Publication};
 use super::shard::{Shard, ShardConfig};
 use crate::base::ids::{ConnId, IdKey};
 use crate::base::io::{Flow, SendOutcome, SocketOp};
-use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits};
+use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates};
 use crate::base::slab::Key;
 use crate::base::time::Now;
 use crate::codec::ws::{CloseCode, OpCode, write_frame};
@@ -128,8 +132,16 @@ impl Decider for Scripted {
     }
 }
 
+/// Where all clients of these tests come from. (192.0.2.0/24 is kept for documentation.)
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
 const LIMITS: ConnLimits = ConnLimits {
     message_bytes_max: 1_000,
+    message_frames_max: 8,
+    read_rates: ReadRates {
+        messages_per_s: 0,
+        bytes_per_s: 0,
+    },
     backpressure_bytes_max: 4_000,
     backpressure_policy: BackpressurePolicy::Close,
     subscriptions_max: 4,
@@ -185,12 +197,23 @@ fn text(text: &str) -> Got {
 }
 
 fn process(shards: usize, mailbox: usize, limits: ConnLimits) -> Vec<Bench> {
+    guarded_process(shards, mailbox, limits, AddressLimits::default(), &[])
+}
+
+/// A process that does not take everybody.
+fn guarded_process(
+    shards: usize,
+    mailbox: usize,
+    limits: ConnLimits,
+    addresses: AddressLimits,
+    origins: &[&str],
+) -> Vec<Bench> {
     let now = Now {
         monotonic_ms: 1_000,
         unix_ms: 1_700_000_000_000,
     };
     let interest = Arc::new(Interest::new(1, 1));
-    let admission = Admission::new(100);
+    let admission = Admission::new(100, addresses);
     connect::<()>(shards, mailbox)
         .into_iter()
         .map(|(mesh, inbox, _)| {
@@ -200,6 +223,10 @@ fn process(shards: usize, mailbox: usize, limits: ConnLimits) -> Vec<Bench> {
                     path: "/words".to_owned(),
                     app: AppId(0),
                     dialect: Box::new(Words),
+                    origins: origins
+                        .iter()
+                        .map(|origin| origin.parse().expect("an origin"))
+                        .collect(),
                     decider: Box::new(Scripted),
                     limits,
                 }],
@@ -241,7 +268,10 @@ fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
 
 impl Bench {
     fn connect(&mut self) -> Key {
-        let key = self.shard.handle_accepted(self.now).expect("room for one");
+        let key = self
+            .shard
+            .handle_accepted(self.now, PEER)
+            .expect("room for one");
         self.bytes(key, UPGRADE.as_bytes());
         self.flush();
         assert_eq!(self.got(key), [text("hello")]);

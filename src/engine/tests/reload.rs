@@ -7,7 +7,7 @@ fn replace(bench: &mut Bench, limits: ConnLimits) {
     let now = bench.now;
     bench
         .shard
-        .replace_endpoint(now, 0, limits, Box::new(Scripted));
+        .replace_endpoint(now, 0, limits, Vec::new(), Box::new(Scripted));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn new_rules_hold_for_open_connections() {
     let now = bench.now;
     bench
         .shard
-        .replace_endpoint(now, 0, LIMITS, Box::new(rules));
+        .replace_endpoint(now, 0, LIMITS, Vec::new(), Box::new(rules));
     for words in [
         "sub private-y",
         "sub private-z",

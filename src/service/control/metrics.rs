@@ -38,7 +38,7 @@ const GAUGES: [Gauge; 4] = [
     ),
 ];
 
-const COUNTERS: [Counter; 12] = [
+const COUNTERS: [Counter; 13] = [
     Counter("shardcast_accepted", "Sockets accepted", |s| {
         s.stats.accepted
     }),
@@ -69,6 +69,11 @@ const COUNTERS: [Counter; 12] = [
         "shardcast_deliveries",
         "Publications handed to subscribers",
         |s| s.stats.deliveries,
+    ),
+    Counter(
+        "shardcast_throttled",
+        "Times a connection sent too fast and was not read for a while",
+        |s| s.stats.throttled,
     ),
     Counter("shardcast_letters", "Letters from other shards", |s| {
         s.stats.letters

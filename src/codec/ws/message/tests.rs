@@ -1,10 +1,10 @@
 //! The decoder against scripts of frames, at every way of splitting them.
 
-use super::super::testing::{OwnedEvent, client_header, events, feed, raw_frame};
+use super::super::testing::{OwnedEvent, bytes_limit, client_header, events, feed, raw_frame};
 use super::*;
 use crate::base::random::Random;
 
-const LIMIT: usize = 70_000;
+const LIMIT: MessageLimits = bytes_limit(70_000);
 
 fn text(payload: &[u8]) -> OwnedEvent {
     OwnedEvent::Message(MessageKind::Text, payload.to_vec())
@@ -199,8 +199,13 @@ fn split_control_frame_between_fragments_leaves_the_message_as_it_was() {
 fn announced_length_reserves_nothing() {
     let mut decoder = Decoder::default();
     let announcement = client_header(0x82, 1 << 40, [0; 4]);
-    feed(&mut decoder, &announcement, 1 << 40, &mut Vec::new());
-    feed(&mut decoder, b"some", 1 << 40, &mut Vec::new());
+    feed(
+        &mut decoder,
+        &announcement,
+        bytes_limit(1 << 40),
+        &mut Vec::new(),
+    );
+    feed(&mut decoder, b"some", bytes_limit(1 << 40), &mut Vec::new());
     assert!(
         decoder.buffered_bytes() < 512,
         "{}",
@@ -213,9 +218,19 @@ fn message_of_many_small_fragments_grows_by_doubling_and_stays_within_the_limit(
     let mut decoder = Decoder::default();
     let limit = 1_000;
     let mut capacities = Vec::new();
-    feed(&mut decoder, &raw_frame(0x01, b"x"), limit, &mut Vec::new());
+    feed(
+        &mut decoder,
+        &raw_frame(0x01, b"x"),
+        bytes_limit(limit),
+        &mut Vec::new(),
+    );
     for _ in 1..limit {
-        feed(&mut decoder, &raw_frame(0x00, b"x"), limit, &mut Vec::new());
+        feed(
+            &mut decoder,
+            &raw_frame(0x00, b"x"),
+            bytes_limit(limit),
+            &mut Vec::new(),
+        );
         capacities.push(decoder.buffered_bytes());
     }
     assert!(capacities.is_sorted());
@@ -240,12 +255,15 @@ fn message_limit_is_inclusive_and_counts_the_reassembled_payload() {
         (fragments([100, 0]), None),
         (fragments([0, 101]), too_big),
     ] {
-        let (seen, seen_error) = events([&bytes[..]], 100);
+        let (seen, seen_error) = events([&bytes[..]], bytes_limit(100));
         assert_eq!(
             (seen.len(), seen_error),
             (usize::from(error.is_none()), error)
         );
-        assert_eq!(events(bytes.chunks(1), 100), (seen, seen_error));
+        assert_eq!(
+            events(bytes.chunks(1), bytes_limit(100)),
+            (seen, seen_error)
+        );
     }
 }
 
@@ -255,11 +273,11 @@ fn limit_lowered_below_an_open_message_refuses_its_next_payload() {
     feed(
         &mut decoder,
         &raw_frame(0x02, &[0; 50]),
-        100,
+        bytes_limit(100),
         &mut Vec::new(),
     );
     let more = raw_frame(0x80, b"x");
-    let error = feed(&mut decoder, &more, 10, &mut Vec::new());
+    let error = feed(&mut decoder, &more, bytes_limit(10), &mut Vec::new());
     assert_eq!(error, Some(FrameError::MessageTooBig));
 }
 
@@ -306,7 +324,7 @@ fn random_frames_give_the_same_events_and_error_however_they_are_split() {
             let index = random.below(bytes.len() as u32) as usize;
             bytes[index] = random.next_u64() as u8;
         }
-        let whole = events([&bytes[..]], 12);
+        let whole = events([&bytes[..]], bytes_limit(12));
         error_count += usize::from(whole.1.is_some());
         let mut chunks = Vec::new();
         let mut rest = &bytes[..];
@@ -315,7 +333,11 @@ fn random_frames_give_the_same_events_and_error_however_they_are_split() {
             chunks.push(&rest[..len]);
             rest = &rest[len..];
         }
-        assert_eq!(events(chunks.clone(), 12), whole, "{chunks:02x?}");
+        assert_eq!(
+            events(chunks.clone(), bytes_limit(12)),
+            whole,
+            "{chunks:02x?}"
+        );
     }
     assert!((500..2_900).contains(&error_count), "{error_count}");
 }
@@ -329,7 +351,7 @@ fn random_bytes_never_panic_even_after_an_error() {
             let chunk: Vec<u8> = (0..random.below(40))
                 .map(|_| random.next_u64() as u8)
                 .collect();
-            feed(&mut decoder, &chunk, 64, &mut Vec::new());
+            feed(&mut decoder, &chunk, bytes_limit(64), &mut Vec::new());
         }
     }
 }

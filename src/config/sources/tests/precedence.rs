@@ -79,6 +79,45 @@ fn rows() -> Vec<Row> {
             shown: ["65536", "1024", "2048", "3072", "4096"],
         },
         Row {
+            option: &options::MAX_MESSAGE_FRAMES,
+            file: "1",
+            endpoint: Some("2"),
+            env: "3",
+            flag: "4",
+            show: |config| of_endpoint(config).limits.message_frames_max.to_string(),
+            shown: ["131072", "1", "2", "3", "4"],
+        },
+        Row {
+            option: &options::MAX_MESSAGE_RATE,
+            file: "1",
+            endpoint: Some("2"),
+            env: "3",
+            flag: "4",
+            show: |config| {
+                of_endpoint(config)
+                    .limits
+                    .read_rates
+                    .messages_per_s
+                    .to_string()
+            },
+            shown: ["0", "1", "2", "3", "4"],
+        },
+        Row {
+            option: &options::MAX_BYTE_RATE,
+            file: "\"1KiB\"",
+            endpoint: Some("2048"),
+            env: "3KiB",
+            flag: "0",
+            show: |config| {
+                of_endpoint(config)
+                    .limits
+                    .read_rates
+                    .bytes_per_s
+                    .to_string()
+            },
+            shown: ["0", "1024", "2048", "3072", "0"],
+        },
+        Row {
             option: &options::BACKPRESSURE_LIMIT_BYTES,
             file: "\"2MiB\"",
             endpoint: Some("\"3MiB\""),
@@ -143,6 +182,21 @@ fn rows() -> Vec<Row> {
                     of_endpoint(config)
                         .rules
                         .may_subscribe(&format!("private-{name}"))
+                })
+            },
+            shown: ["none", "c1", "c2", "c3", "c4"],
+        },
+        Row {
+            option: &options::ALLOW_ORIGIN,
+            file: "[\"https://c1\"]",
+            endpoint: Some("[\"https://c2\", \"https://x\"]"),
+            env: "https://c3 https://x",
+            flag: "https://c4",
+            show: |config| {
+                first_of(|name| {
+                    let origin = format!("https://{name}");
+                    let origins = &of_endpoint(config).origins;
+                    origins.iter().any(|pattern| pattern.matches(&origin))
                 })
             },
             shown: ["none", "c1", "c2", "c3", "c4"],
