@@ -1,10 +1,11 @@
 //! The HTTP API's options: where it listens, and what keeps strangers out.
 
 use super::complaint::Fault;
+use super::option::OptionRecord;
 use super::options;
 use super::reader::Reader;
 use super::settings::Origin;
-use crate::service::{ApiConfig, Secret};
+use crate::service::{ApiConfig, ApiToken, TokenSource};
 
 /// What the options say; `Some(None)`: no API.
 ///
@@ -38,7 +39,15 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Option<ApiConfig>> {
     }))
 }
 
-fn read_token(reader: &mut Reader<'_>) -> Option<Option<Secret>> {
+/// The option that gave a token.
+pub(super) fn option_of(token: &ApiToken) -> &'static OptionRecord {
+    match token.source {
+        TokenSource::File => &options::API_TOKEN_FILE,
+        TokenSource::Text => &options::API_TOKEN,
+    }
+}
+
+fn read_token(reader: &mut Reader<'_>) -> Option<Option<ApiToken>> {
     let file = &options::API_TOKEN_FILE;
     let setting = reader.setting(file);
     // In the file an empty text stands for the default; on the command line it is a shell's variable
@@ -60,5 +69,8 @@ fn read_token(reader: &mut Reader<'_>) -> Option<Option<Secret>> {
         reader.complain(file, 0, fault);
         return None;
     }
+    let token = |source| move |secret| ApiToken { secret, source };
+    let from_file = from_file.map(token(TokenSource::File));
+    let direct = direct.map(token(TokenSource::Text));
     Some(from_file.or(direct))
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::api;
 use super::option::OptionRecord;
 use super::options;
 use crate::service::{ApiConfig, EndpointConfig, Secret, ServerConfig};
@@ -26,14 +27,22 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         log_level: _,
         log_format,
     } = running;
+    // An API that comes or goes is named by its address alone.
+    let apis = api.as_ref().zip(new.api.as_ref());
     let differences = [
         (&options::LISTEN, *listen != new.listen),
         (
             &options::API_LISTEN,
             api_listen(api) != api_listen(&new.api),
         ),
-        (&options::API_TOKEN, token(api) != token(&new.api)),
-        (&options::API_HOST, hosts(api) != hosts(&new.api)),
+        (
+            apis.map_or(&options::API_TOKEN, token_option),
+            apis.is_some_and(|(running, new)| secret(running) != secret(new)),
+        ),
+        (
+            &options::API_HOST,
+            apis.is_some_and(|(running, new)| running.hosts != new.hosts),
+        ),
         (&options::ENDPOINT, !are_same(endpoints, &new.endpoints)),
         (&options::SHARDS, *shards != new.shards),
         (&options::CPUS, *cpus != new.cpus),
@@ -76,12 +85,14 @@ fn api_listen(api: &Option<ApiConfig>) -> Option<SocketAddr> {
 }
 
 /// Wherever it comes from: only the token itself is compared.
-fn token(api: &Option<ApiConfig>) -> Option<&Secret> {
-    api.as_ref().and_then(|api| api.token.as_ref())
+fn secret(api: &ApiConfig) -> Option<&Secret> {
+    api.token.as_ref().map(|token| &token.secret)
 }
 
-fn hosts(api: &Option<ApiConfig>) -> &[String] {
-    api.as_ref().map_or(&[], |api| &api.hosts)
+/// The option that gives the token now, or that gave it to the running server if none does.
+fn token_option((running, new): (&ApiConfig, &ApiConfig)) -> &'static OptionRecord {
+    let token = new.token.as_ref().or(running.token.as_ref());
+    token.map_or(&options::API_TOKEN, api::option_of)
 }
 
 /// Whether the same paths speak the same dialects in the same topic spaces.
@@ -157,6 +168,40 @@ mod tests {
         for (option, text) in other_values {
             let needed = needed_for(&running, &config(option, text));
             assert_eq!(needed.is_empty(), option.live, "{}", option.name);
+        }
+    }
+
+    #[test]
+    fn changed_token_is_named_by_the_option_that_gives_or_gave_it() {
+        const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        const OTHER_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/loadtest/Cargo.toml");
+        let (file, text) = (&options::API_TOKEN_FILE, &options::API_TOKEN);
+        let none = (text, "");
+        let cases = [
+            (none, (file, FILE), vec![file]),
+            (none, (text, "x"), vec![text]),
+            ((file, FILE), (file, OTHER_FILE), vec![file]),
+            ((file, FILE), (text, "x"), vec![text]),
+            ((text, "x"), (file, FILE), vec![file]),
+            ((file, FILE), none, vec![file]),
+            ((text, "x"), none, vec![text]),
+            // The same token, given otherwise.
+            ((file, FILE), (text, "[workspace]"), Vec::new()),
+        ];
+        for (running, new, named) in cases {
+            let [running_config, new_config] =
+                [running, new].map(|(option, text)| config(option, text));
+            let needed = needed_for(&running_config, &new_config);
+            assert_eq!(needed, named, "from {} to {}", running.1, new.1);
+        }
+    }
+
+    #[test]
+    fn token_of_an_api_that_comes_or_goes_is_no_change_of_its_own() {
+        let with_token = config(&options::API_TOKEN, "x");
+        let without_api = config(&options::API_LISTEN, "none");
+        for (running, new) in [(&with_token, &without_api), (&without_api, &with_token)] {
+            assert_eq!(needed_for(running, new), [&options::API_LISTEN]);
         }
     }
 

@@ -19,5 +19,7 @@ mod worker;
 pub use control::Secret;
 pub use process::connections_that_fit;
 pub use server::{ServeError, Served, serve};
-pub use server_config::{ApiConfig, EndpointConfig, LogFormat, LogLevel, ServerConfig};
+pub use server_config::{
+    ApiConfig, ApiToken, EndpointConfig, LogFormat, LogLevel, ServerConfig, TokenSource,
+};
 pub use started::Started;

@@ -148,7 +148,7 @@ fn control(config: &ServerConfig, api: &ApiConfig, common: &Common, shards: Shar
         clock: common.clock,
         health: Arc::clone(&common.health),
         guard: Guard {
-            token: api.token.clone(),
+            token: api.token.as_ref().map(|token| token.secret.clone()),
             hosts: api.hosts.clone(),
         },
         ids: Mutex::new((UlidGenerator::default(), Random::new(!common.seed))),

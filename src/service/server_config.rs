@@ -47,9 +47,27 @@ pub struct ApiConfig {
     /// Where app servers and operators connect; port 0: any free one.
     pub listen: SocketAddr,
     /// What they must show; `None` only where nobody else can connect.
-    pub token: Option<Secret>,
+    pub token: Option<ApiToken>,
     /// Names under which it may be addressed besides `localhost` and literal addresses.
     pub hosts: Vec<String>,
+}
+
+/// What users of the API show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiToken {
+    /// The token itself.
+    pub secret: Secret,
+    /// How it was given: whoever has to change it wants to know where to look.
+    pub source: TokenSource,
+}
+
+/// How a token was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenSource {
+    /// In a file of its own.
+    File,
+    /// By its text.
+    Text,
 }
 
 /// One path and what is spoken there.

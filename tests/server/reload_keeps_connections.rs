@@ -166,6 +166,25 @@ fn what_needs_a_restart_is_named_in_one_warning() {
 }
 
 #[test]
+fn changed_token_is_named_by_the_option_that_gave_it() {
+    let token = ConfigFile::new("token", "old\n");
+    let token_path = token.0.to_str().expect("a plain name");
+    let file = ConfigFile::new("with-token-file", "");
+    let mut server = file.server("epoll", &["--api-token-file", token_path]);
+    token.write("new\n");
+    server.signal("HUP");
+    let told = server.log_line("need a restart");
+    assert!(told.ends_with("restart: api-token-file\n"), "{told}");
+
+    let file = ConfigFile::new("with-token", "api-token = \"old\"\n");
+    let mut server = file.server("epoll", &[]);
+    file.write("api-token = \"new\"\n");
+    server.signal("HUP");
+    let told = server.log_line("need a restart");
+    assert!(told.ends_with("restart: api-token\n"), "{told}");
+}
+
+#[test]
 fn log_level_changes_at_once() {
     let file = ConfigFile::new("level", "log-level = \"error\"\n");
     let mut server = file.server("epoll", &[]);
