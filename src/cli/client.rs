@@ -1,23 +1,27 @@
 //! A small blocking client of a strav endpoint.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc;
-use std::thread;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use http::Uri;
 use rustix::net::sockopt;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, HandshakeError, Message, Utf8Bytes, WebSocket};
 
+use super::connect::{
+    ANSWER_TIMEOUT, UrlFlag, cannot_connect, connect_tcp, host_and_port, in_words,
+};
 use super::failure::Failure;
 use super::frames::{self, ServerFrame};
 
-/// How long the server may take to answer: to connect, to upgrade, to accept or refuse.
-///
-/// Long enough for a bad line, short enough for somebody who waits at a terminal.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// What leads to a strav endpoint.
+const URL_FLAG: UrlFlag = UrlFlag {
+    flag: "--url",
+    scheme: "ws",
+    scheme_with_tls: "wss",
+    kind: "a WebSocket URL",
+    example: "ws://127.0.0.1:7001/_broadcast",
+};
 
 /// A vanished server is noticed after 30 s of silence and three probes of 10 s: within a minute.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
@@ -34,7 +38,7 @@ impl Client {
     /// Connects and upgrades, within [`ANSWER_TIMEOUT`] as a whole.
     pub(super) fn connect(url: &str) -> Result<Self, Failure> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
-        let (host, port) = host_and_port(url)?;
+        let (host, port) = host_and_port(&URL_FLAG.parse(url)?);
         let tcp = connect_tcp(host, port, deadline).map_err(|error| cannot_connect(url, &error))?;
         tune(&tcp).map_err(|error| cannot_connect(url, &error))?;
         let stream = DeadlineStream {
@@ -171,40 +175,6 @@ fn name_timeout(error: io::Error) -> io::Error {
     }
 }
 
-fn host_and_port(url: &str) -> Result<(String, u16), Failure> {
-    let refuse = |problem: &str| {
-        Failure::usage(format!(
-            "--url: {url:?} {problem}; write it as ws://127.0.0.1:7001/_broadcast"
-        ))
-    };
-    let uri: Uri = url.parse().map_err(|_| refuse("is not a URL"))?;
-    match uri.scheme_str() {
-        Some("ws") => {}
-        Some("wss") => return Err(refuse("needs TLS, which this client does not speak")),
-        _ => return Err(refuse("is not a WebSocket URL")),
-    }
-    let host = uri.host().ok_or_else(|| refuse("names no host"))?;
-    // The brackets of an IPv6 address belong to the URL, not to the address.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    Ok((host.to_owned(), uri.port_u16().unwrap_or(80)))
-}
-
-/// Tries each address of the host in turn.
-fn connect_tcp(host: String, port: u16, deadline: Instant) -> io::Result<TcpStream> {
-    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for addr in look_up(host, port, deadline)? {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        match TcpStream::connect_timeout(&addr, left) {
-            Ok(tcp) => return Ok(tcp),
-            Err(error) => last_error = error,
-        }
-    }
-    Err(last_error)
-}
-
 /// Sends each frame at once, and has the kernel notice a server that vanished without a word: a
 /// subscriber that only reads would wait for ever.
 fn tune(tcp: &TcpStream) -> io::Result<()> {
@@ -214,30 +184,6 @@ fn tune(tcp: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(tcp, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(tcp, KEEPALIVE_PROBES)?;
     Ok(())
-}
-
-/// Looks the host up on a thread of its own: the resolver knows no deadline.
-fn look_up(host: String, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let found = (host.as_str(), port).to_socket_addrs().map(Vec::from_iter);
-        // Nobody listens any more once the deadline has passed.
-        let _ = sender.send(found);
-    });
-    receiver
-        .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-fn cannot_connect(url: &str, error: &io::Error) -> Failure {
-    let hint = match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            "; is the server running? start it with: shardcast serve"
-        }
-        _ => "",
-    };
-    let why = in_words(error);
-    Failure::world(format!("cannot connect to {url}: {why}{hint}"))
 }
 
 fn cannot_upgrade<R: tungstenite::handshake::HandshakeRole>(
@@ -260,50 +206,11 @@ fn cannot_upgrade<R: tungstenite::handshake::HandshakeRole>(
     Failure::world(format!("cannot connect to {url}: {why}"))
 }
 
-/// The error without its number: "connection refused", not "Connection refused (os error 111)".
-fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = words.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
 
     use super::*;
-
-    #[test]
-    fn url_gives_host_and_port() {
-        for (url, host, port) in [
-            ("ws://127.0.0.1:7001/_broadcast", "127.0.0.1", 7001),
-            ("ws://[::1]:7001/x", "::1", 7001),
-            ("ws://example.org", "example.org", 80),
-        ] {
-            assert_eq!(host_and_port(url).unwrap(), (host.to_owned(), port));
-        }
-    }
-
-    #[test]
-    fn url_that_cannot_work_is_refused_with_an_example() {
-        for (url, problem) in [
-            ("http://x/", "is not a WebSocket URL"),
-            ("wss://x/", "needs TLS"),
-            ("127.0.0.1:7001", "is not a WebSocket URL"),
-            ("/_broadcast", "is not a WebSocket URL"),
-            ("ws://a b/", "is not a URL"),
-        ] {
-            let failure = host_and_port(url).unwrap_err();
-            assert!(failure.message().contains(problem), "{failure:?}");
-            assert!(
-                failure.message().contains("write it as ws://"),
-                "{failure:?}"
-            );
-        }
-    }
 
     #[test]
     fn deadline_ends_a_read_from_a_silent_peer() {
@@ -317,13 +224,5 @@ mod tests {
             let error = stream.read(&mut [0; 8]).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         }
-    }
-
-    #[test]
-    fn error_is_told_in_words() {
-        assert_eq!(
-            in_words(&io::Error::from_raw_os_error(111)),
-            "connection refused"
-        );
     }
 }

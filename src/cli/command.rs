@@ -1,13 +1,13 @@
 //! The command line, made from the option records.
 
+mod clients;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Arg, ArgAction, Command, value_parser};
 use clap_complete::Shell;
 
-use crate::base::limits::NAME_BYTES_MAX;
 use crate::config::option::{Kind, OptionRecord};
 use crate::config::options;
 use crate::config::sources::{CONFIG_ENV, CONFIG_FLAG};
@@ -40,6 +40,8 @@ pub(super) const CHANNEL: &str = "channel";
 pub(super) const EVENT: &str = "event";
 pub(super) const DATA: &str = "data";
 pub(super) const URL: &str = "url";
+pub(super) const API: &str = "api";
+pub(super) const APP: &str = "app";
 pub(super) const JSON: &str = "json";
 pub(super) const COUNT: &str = "count";
 
@@ -92,25 +94,6 @@ Examples:
   bash: shardcast completions bash > ~/.local/share/bash-completion/completions/shardcast
   zsh:  shardcast completions zsh > \"${fpath[1]}/_shardcast\"
   fish: shardcast completions fish > ~/.config/fish/completions/shardcast.fish";
-
-const PUBLISH_EXAMPLES: &str = "\
-Examples:
-  shardcast publish demo hello                      an event without data
-  shardcast publish demo hello '{\"x\":1}'            an object
-  shardcast publish demo hello '\"hi\"'               a text: JSON quotes inside shell quotes
-  generate-report | shardcast publish demo report - data from standard input
-
-The server must allow it: shardcast serve --allow-publish demo:hello
-Exit codes: 0 published, 1 refused or not reachable, 2 asked wrongly.";
-
-const SUBSCRIBE_EXAMPLES: &str = "\
-Examples:
-  shardcast subscribe demo
-  shardcast subscribe orders.42 orders.43 --json
-  shardcast subscribe demo --count 1                wait for one message
-
-Each message is one line: channel, event, data. Notices go to standard error.
-Exit codes: 0 ended by Ctrl-C or --count, 1 refused, not reachable or cut off, 2 asked wrongly.";
 
 /// The whole command line. The flags of `serve` work without naming it.
 pub(super) fn root() -> Command {
@@ -168,8 +151,8 @@ pub(super) fn root() -> Command {
                         .help("Which shell"),
                 ),
         )
-        .subcommand(publish())
-        .subcommand(subscribe())
+        .subcommand(clients::publish())
+        .subcommand(clients::subscribe())
 }
 
 /// Ties a negative number to the flag before it: `--ping-interval -5s` becomes one argument.
@@ -267,75 +250,6 @@ fn server_arg(option: &'static OptionRecord) -> Arg {
         } else {
             ArgAction::Set
         })
-}
-
-fn publish() -> Command {
-    Command::new(PUBLISH)
-        .about("Publish one message through a running server")
-        .after_long_help(PUBLISH_EXAMPLES)
-        .arg(
-            name_arg(CHANNEL)
-                .value_name("CHANNEL")
-                .help("Where to publish"),
-        )
-        .arg(name_arg(EVENT).value_name("EVENT").help("The event's name"))
-        .arg(
-            Arg::new(DATA)
-                .value_name("DATA")
-                .allow_negative_numbers(true)
-                .help("The event's data as JSON; - reads it from standard input"),
-        )
-        .arg(url_arg())
-}
-
-fn subscribe() -> Command {
-    Command::new(SUBSCRIBE)
-        .about("Print the messages of some channels, one per line")
-        .after_long_help(SUBSCRIBE_EXAMPLES)
-        .arg(
-            name_arg(CHANNEL)
-                .value_name("CHANNEL")
-                .num_args(1..)
-                .help("What to listen to"),
-        )
-        .arg(url_arg())
-        .arg(
-            Arg::new(JSON)
-                .long(JSON)
-                .action(ArgAction::SetTrue)
-                .help("Print each message as the frame that carried it"),
-        )
-        .arg(
-            Arg::new(COUNT)
-                .long(COUNT)
-                .value_name("N")
-                .value_parser(value_parser!(u64).range(1..))
-                .help("End after N messages"),
-        )
-}
-
-/// The name of a channel or event. The server drops frames with an empty or overlong name without
-/// a word, so they are refused here.
-fn name_arg(id: &'static str) -> Arg {
-    let parser = clap::builder::TypedValueParser::try_map(
-        NonEmptyStringValueParser::new(),
-        |name: String| {
-            if name.len() > NAME_BYTES_MAX {
-                Err(format!("a name has at most {NAME_BYTES_MAX} bytes"))
-            } else {
-                Ok(name)
-            }
-        },
-    );
-    Arg::new(id).required(true).value_parser(parser)
-}
-
-fn url_arg() -> Arg {
-    Arg::new(URL)
-        .long(URL)
-        .value_name("URL")
-        .default_value("ws://127.0.0.1:7001/_broadcast")
-        .help("A strav endpoint of the server")
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //! `serve` runs the server, `check` and `config` are about its configuration, `doctor` about the machine; `publish` and
 //! `subscribe` are small clients, so that a newcomer sees it work in two terminals. Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly.
 
+mod api_client;
 pub mod banner;
 mod check;
 mod client;
 mod command;
+mod connect;
 mod doctor;
 mod documents;
 mod failure;

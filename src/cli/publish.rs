@@ -8,16 +8,23 @@ use std::{fmt, io};
 use clap::ArgMatches;
 use serde_json::value::RawValue;
 
-use super::client::{ANSWER_TIMEOUT, Client};
-use super::command::{CHANNEL, DATA, EVENT, URL};
+use super::api_client::{Api, Publication, Token};
+use super::client::Client;
+use super::command::{API, APP, CHANNEL, DATA, EVENT, URL};
+use super::connect::ANSWER_TIMEOUT;
 use super::failure::Failure;
 use super::frames::{self, ServerFrame};
+use super::sources;
+use crate::service::ApiToken;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let text = |name: &str| -> Option<&String> { matches.get_one(name) };
     let channel = text(CHANNEL).expect("clap demands it");
     let event = text(EVENT).expect("clap demands it");
     let url = text(URL).expect("it has a default");
+    let api = text(API)
+        .map(|url| Api::new(url, read_token(matches)?))
+        .transpose()?;
     let data = match text(DATA).map(String::as_str) {
         Some("-") => Some(read_stdin()?),
         typed => typed.map(str::to_owned),
@@ -27,9 +34,41 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         .map(|data| check_data(channel, event, data))
         .transpose()?;
 
-    publish(url, channel, event, data)?;
-    eprintln!("published");
+    match api {
+        None => {
+            publish(url, channel, event, data)?;
+            eprintln!("published");
+        }
+        Some(api) => {
+            let app = text(APP).map(String::as_str);
+            let published = api.publish(&Publication {
+                app,
+                channel,
+                event,
+                data,
+            })?;
+            eprintln!("{published}");
+        }
+    }
     Ok(())
+}
+
+/// The token for the API, if there is one.
+fn read_token(matches: &ArgMatches) -> Result<Option<Token>, Failure> {
+    let settings = sources::of_api_token(matches);
+    let token = settings
+        .api_token()
+        .map_err(|complaints| Failure::usage(sources::list(&complaints)))?;
+    let with_name = |token: ApiToken| {
+        let given_by = settings.name_of_token(&token);
+        let bearer = token.secret.to_bearer().map_err(|_| {
+            Failure::usage(format!(
+                "{given_by} gives a token that cannot be sent in a header"
+            ))
+        })?;
+        Ok(Token { bearer, given_by })
+    };
+    token.map(with_name).transpose()
 }
 
 /// Publishes and learns the outcome, for which the protocol has no frame.

@@ -1,5 +1,6 @@
 //! From a parsed command line to the sources of the configuration.
 
+use std::env;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use clap::parser::ValueSource;
 
 use crate::config::option::Kind;
 use crate::config::sources::CONFIG_FLAG;
-use crate::config::{Complaint, Sources, options};
+use crate::config::{Complaint, Settings, Sources, options};
 
 /// The file and the flags that were typed; whatever they leave out comes from elsewhere.
 pub(super) fn of(matches: &ArgMatches) -> Sources {
@@ -28,6 +29,24 @@ pub(super) fn of(matches: &ArgMatches) -> Sources {
         config: matches.get_one::<PathBuf>(CONFIG_FLAG).cloned(),
         flags: flags.collect(),
     }
+}
+
+/// What gives a client the token of the API: the same flag and variables that give it to a server, and
+/// none of the server's other settings.
+pub(super) fn of_api_token(matches: &ArgMatches) -> Settings {
+    let file = &options::API_TOKEN_FILE;
+    let variables = [file.env_name(), options::API_TOKEN.env_name()];
+    let typed = matches.get_one::<String>(file.name);
+    let sources = Sources {
+        config: None,
+        flags: typed
+            .map(|path| (file, vec![path.clone()]))
+            .into_iter()
+            .collect(),
+    };
+    sources.read(
+        env::vars_os().filter(|(name, _)| variables.iter().any(|known| name == known.as_str())),
+    )
 }
 
 /// All complaints, one on a line.

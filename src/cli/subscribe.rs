@@ -9,8 +9,9 @@ use std::time::Instant;
 use clap::ArgMatches;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::client::{ANSWER_TIMEOUT, Client};
+use super::client::Client;
 use super::command::{CHANNEL, COUNT, JSON, URL};
+use super::connect::ANSWER_TIMEOUT;
 use super::failure::Failure;
 use super::frames::{self, ServerFrame};
 use super::publish::ShellQuoted;

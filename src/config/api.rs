@@ -1,11 +1,32 @@
 //! The HTTP API's options: where it listens, and what keeps strangers out.
 
-use super::complaint::Fault;
+use super::complaint::{Complaint, Fault};
 use super::option::OptionRecord;
 use super::options;
 use super::reader::Reader;
-use super::settings::Origin;
+use super::settings::{Origin, Settings};
 use crate::service::{ApiConfig, ApiToken, TokenSource};
+
+impl Settings {
+    /// The token of the API alone, for a client of it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the options that give it, as [`Settings::resolve`] tells a server.
+    pub fn api_token(&self) -> Result<Option<ApiToken>, Vec<Complaint>> {
+        let mut reader = Reader::new(self);
+        let token = read_token(&mut reader);
+        let complaints = reader.into_complaints();
+        token.filter(|_| complaints.is_empty()).ok_or(complaints)
+    }
+
+    /// The flag, variable or key that gave the token.
+    #[must_use]
+    pub fn name_of_token(&self, token: &ApiToken) -> String {
+        let option = option_of(token);
+        self.origin(option).name_of(option)
+    }
+}
 
 /// What the options say; `Some(None)`: no API.
 ///

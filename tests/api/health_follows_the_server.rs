@@ -8,36 +8,41 @@ use super::support::client::Client;
 use super::support::http::{get, post};
 use super::support::{Server, drivers};
 
+/// Flags of a server whose drain takes as long as a client wants.
+pub(crate) const PATIENT: [&str; 4] = [
+    "--backpressure-limit-bytes",
+    "256MiB",
+    "--drain-timeout",
+    "60s",
+];
+
+/// A client of a [`PATIENT`] server that does not read: what waits for it has to be sent before it can
+/// be closed.
+pub(crate) fn client_that_holds_up_a_drain(server: &Server) -> Client {
+    let mut slow = Client::open_with_small_buffer(server.addr);
+    slow.subscribe("bulk");
+    let data = "x".repeat(60_000);
+    let one = json!({"channel": "bulk", "event": "e", "data": data});
+    let body = json!({"publications": vec![one; 60]}).to_string();
+    for _ in 0..6 {
+        post(api(server), "/v1/publish/batch", &body).ok();
+    }
+    slow
+}
+
 #[test]
 fn ready_until_the_drain_begins_and_alive_until_it_ends() {
     for driver in drivers() {
         for shards in ["1", "2"] {
             // Shown when the test fails.
             println!("--driver {driver} --shards {shards}");
-            let mut server = Server::start_logged(&[
-                "--driver",
-                driver,
-                "--shards",
-                shards,
-                "--backpressure-limit-bytes",
-                "256MiB",
-                "--drain-timeout",
-                "60s",
-            ]);
+            let flags = ["--driver", driver, "--shards", shards];
+            let mut server = Server::start_logged(&[&flags, PATIENT.as_slice()].concat());
             let api = api(&server);
             assert_eq!(get(api, "/healthz").ok(), json!({"status": "ok"}));
             assert_eq!(get(api, "/readyz").ok(), json!({"status": "ready"}));
 
-            // What waits for it has to be sent before it can be closed.
-            let mut slow = Client::open_with_small_buffer(server.addr);
-            slow.subscribe("bulk");
-            let data = "x".repeat(60_000);
-            let one = json!({"channel": "bulk", "event": "e", "data": data});
-            let body = json!({"publications": vec![one; 60]}).to_string();
-            for _ in 0..6 {
-                post(api, "/v1/publish/batch", &body).ok();
-            }
-
+            let mut slow = client_that_holds_up_a_drain(&server);
             server.signal("TERM");
             server.log_line("SIGTERM: draining");
             let answer = get(api, "/readyz");

@@ -6,16 +6,43 @@ mod support;
 
 mod health_follows_the_server;
 mod numbers_and_channels_are_told;
+mod publish_command_goes_through_it;
+mod publish_command_tells_what_went_wrong;
 mod published_reaches_subscribers;
 mod starts_only_if_safe;
 mod strangers_are_kept_out;
 mod wrong_requests_are_refused;
 
 use std::net::SocketAddr;
+use std::process::{Command, Output, Stdio};
 
 use support::Server;
 
 /// Where the API of a server that has one listens.
 fn api(server: &Server) -> SocketAddr {
     server.api.expect("the banner names the API")
+}
+
+/// What `shardcast publish --api` is run with: no input, and no token unless a test gives one.
+fn publish_command(base_url: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shardcast"));
+    command
+        .args(["publish", "--api", base_url])
+        .args(args)
+        .env_remove("SHARDCAST_API_TOKEN")
+        .env_remove("SHARDCAST_API_TOKEN_FILE")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs `shardcast publish --api` on a server.
+fn publish(server: &Server, args: &[&str]) -> Output {
+    let base_url = format!("http://{}", api(server));
+    let mut command = publish_command(&base_url, args);
+    command.output().expect("the binary runs")
+}
+
+/// What a command said to people.
+fn told(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).expect("text")
 }

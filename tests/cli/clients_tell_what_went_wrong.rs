@@ -48,6 +48,38 @@ fn data_that_is_no_json_is_shown_quoted() {
 }
 
 #[test]
+fn flags_of_the_api_that_cannot_work_are_refused() {
+    let url = "http://127.0.0.1:7002";
+    for (flags, said) in [
+        (
+            ["--api", "https://127.0.0.1:7002"].as_slice(),
+            "error: --api: \"https://127.0.0.1:7002\" needs TLS, which this client does not speak; \
+             write it as http://127.0.0.1:7002\n",
+        ),
+        (
+            &["--api", "127.0.0.1:7002"],
+            "is not an HTTP URL; write it as http://",
+        ),
+        (
+            &["--api", url, "--url", "ws://127.0.0.1:7001/_broadcast"],
+            "cannot be used with",
+        ),
+        (&["--app", "/live"], "--api <URL>"),
+        (&["--api-token-file", "token.txt"], "--api <URL>"),
+        // A token on the command line would be everybody's to read.
+        (&["--api", url, "--api-token", "x"], "unexpected argument"),
+    ] {
+        let output = shardcast(&[&["publish", "demo", "hello"], flags].concat());
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+        assert!(
+            stderr(&output).contains(said),
+            "{flags:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
 fn names_that_a_server_would_ignore_are_refused() {
     let long = "x".repeat(1_025);
     for args in [

@@ -41,6 +41,18 @@ fn clients_help_shows_the_default_url() {
 }
 
 #[test]
+fn help_of_publish_has_an_example_of_the_api() {
+    let output = shardcast(&["publish", "--help"]);
+    for example in [
+        "--api http://127.0.0.1:7002",
+        "--api-token-file token.txt",
+        "SHARDCAST_API_TOKEN",
+    ] {
+        assert!(stdout(&output).contains(example), "{example}");
+    }
+}
+
+#[test]
 fn version_is_the_packages() {
     let output = shardcast(&["--version"]);
     let expected = format!("shardcast {}\n", env!("CARGO_PKG_VERSION"));

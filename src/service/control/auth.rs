@@ -1,6 +1,7 @@
 //! Who may use the API: holders of the token, and no web page of another site.
 
 use axum::extract::{Request, State};
+use axum::http::header::{HeaderValue, InvalidHeaderValue};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -27,6 +28,17 @@ impl Secret {
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
+    }
+
+    /// As a client shows it: the value of an `Authorization` header, marked so that nothing prints it.
+    ///
+    /// # Errors
+    ///
+    /// The text has signs that no header can carry; one that the configuration has read has none.
+    pub fn to_bearer(&self) -> Result<HeaderValue, InvalidHeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0))?;
+        value.set_sensitive(true);
+        Ok(value)
     }
 
     /// Compares in a time that tells nothing of where the difference is.
@@ -159,7 +171,17 @@ mod tests {
     }
 
     #[test]
+    fn secret_is_admitted_as_a_client_shows_it() {
+        let shown = Secret::new("right".to_owned()).to_bearer().unwrap();
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, shown)]);
+        assert!(guard().admits(&headers));
+        assert!(Secret::new("line\nbreak".to_owned()).to_bearer().is_err());
+    }
+
+    #[test]
     fn secret_is_never_printed() {
         assert!(!format!("{:?}", guard()).contains("right"));
+        let shown = Secret::new("right".to_owned()).to_bearer();
+        assert!(!format!("{shown:?}").contains("right"));
     }
 }
