@@ -85,8 +85,16 @@ Examples:
   shardcast config doc > configuration.md           the reference";
 
 const DOCTOR_TEXT: &str = "\
-Run it as the user, with the limits and in the container that the server will have. Each line is ok, warn
-(it works and could do better) or bad (it does not), with the fix below it.
+Run it as the user, with the limits, in the container and with the flags, variables and file that the
+server will have: it looks at what that server would use. One that runs already holds its addresses, so
+stop it first. Each line is ok, warn (it works and could do better) or bad (it does not), with the fix
+below it.
+
+Examples:
+  shardcast doctor
+  shardcast doctor --config shardcast.toml
+  shardcast doctor --listen 0.0.0.0:7001 --json
+
 Exit codes: 0 nothing is bad, 1 something is.";
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -137,7 +145,8 @@ pub(super) fn root() -> Command {
                         .long(JSON)
                         .action(ArgAction::SetTrue)
                         .help("Print JSON"),
-                ),
+                )
+                .args(server_args()),
         )
         .subcommand(
             Command::new(COMPLETIONS)

@@ -18,18 +18,22 @@ pub struct Complaint {
     pub fault: Fault,
 }
 
+impl Complaint {
+    /// What is wrong, without the fix.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        let place = self.place.as_ref().map(|place| format!("{place}: "));
+        let value = self.value.as_ref().map(|value| format!(": {value:?}"));
+        let (place, value) = (place.unwrap_or_default(), value.unwrap_or_default());
+        // What was typed may hold control characters: debug output shows them as escapes.
+        let option = self.option.escape_debug();
+        format!("{place}{option}{value} {}", self.fault.problem)
+    }
+}
+
 impl fmt::Display for Complaint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
-        }
-        // What was typed may hold control characters: debug output shows them as escapes.
-        write!(f, "{}", self.option.escape_debug())?;
-        if let Some(value) = &self.value {
-            write!(f, ": {value:?}")?;
-        }
-        let Fault { problem, fix } = &self.fault;
-        write!(f, " {problem}; {fix}")
+        write!(f, "{}; {}", self.problem(), self.fault.fix)
     }
 }
 

@@ -13,6 +13,19 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_w
 /// 4096 is its default since Linux 5.4.
 const BACKLOG: i32 = 4_096;
 
+/// Why an address cannot be listened on, and what can be done about it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {error}; {fix}")]
+pub struct ListenError {
+    /// The address.
+    pub addr: SocketAddr,
+    /// What the system said.
+    #[source]
+    pub error: io::Error,
+    /// What an operator can do.
+    pub fix: &'static str,
+}
+
 /// Binds `shards` listeners to one address, among which the kernel spreads the connections.
 ///
 /// Returns them with the address they are bound to, which tells the port if `addr` left it open.
@@ -24,12 +37,14 @@ const BACKLOG: i32 = 4_096;
 ///
 /// # Errors
 ///
-/// The address is in use, not of this machine, or not allowed. The text names the address and what
-/// to do.
-pub fn bind_all(addr: SocketAddr, shards: usize) -> io::Result<(Vec<TcpListener>, SocketAddr)> {
-    let explained = |error| explain(addr, error);
+/// The address is in use, not of this machine, or not allowed.
+pub fn bind_all(
+    addr: SocketAddr,
+    shards: usize,
+) -> Result<(Vec<TcpListener>, SocketAddr), ListenError> {
+    let explained = |error: Errno| explain(addr, error.into());
     let first = TcpListener::from(bind_first(addr).map_err(explained)?);
-    let bound = first.local_addr()?;
+    let bound = first.local_addr().map_err(|error| explain(addr, error))?;
 
     let mut listeners = vec![first];
     if shards > 1 {
@@ -86,25 +101,21 @@ fn bind_and_listen(socket: &OwnedFd, addr: SocketAddr) -> Result<(), Errno> {
     listen(socket, BACKLOG)
 }
 
-fn explain(addr: SocketAddr, error: Errno) -> io::Error {
-    let fix = match error {
-        Errno::ADDRINUSE => {
+fn explain(addr: SocketAddr, error: io::Error) -> ListenError {
+    let fix = match Errno::from_io_error(&error) {
+        Some(Errno::ADDRINUSE) => {
             "another process listens there; stop it, or choose another address or port"
         }
-        Errno::ADDRNOTAVAIL => {
+        Some(Errno::ADDRNOTAVAIL) => {
             "this machine does not have that address; listen on one of its own, or on 0.0.0.0"
         }
-        Errno::ACCESS => {
+        Some(Errno::ACCESS) => {
             "ports below 1024 need the capability CAP_NET_BIND_SERVICE; choose a higher port, or \
              grant it"
         }
         _ => "check the address",
     };
-    let system = io::Error::from(error);
-    io::Error::new(
-        system.kind(),
-        format!("cannot listen on {addr}: {system}; {fix}"),
-    )
+    ListenError { addr, error, fix }
 }
 
 #[cfg(test)]
@@ -119,7 +130,7 @@ mod tests {
         for shards in [1, 3] {
             let (_listeners, bound) = bind_all(ANY_PORT, shards).unwrap();
             let error = bind_all(bound, shards).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
             assert!(error.to_string().contains(&bound.to_string()), "{error}");
         }
     }

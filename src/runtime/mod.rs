@@ -33,7 +33,7 @@ use crate::base::io::Flow;
 use crate::base::slab::Key;
 
 pub use driver::{Driver, DriverChoice, ShardSetup, StartError, run_shard};
-pub use listener::bind_all;
+pub use listener::{ListenError, bind_all};
 pub use probe::{UringRefusal, probe_uring};
 pub use sockets::Sockets;
 pub use wake::Waker;

@@ -1,5 +1,6 @@
 //! Starting the shards, watching over them, and ending them.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
@@ -14,7 +15,7 @@ use super::start::{Common, all_started, start_shards, started};
 use super::started::Started;
 use crate::base::ids::{ShardId, UlidGenerator};
 use crate::base::random::Random;
-use crate::runtime::{StartError, bind_all};
+use crate::runtime::{ListenError, StartError, bind_all};
 
 /// Why the server could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +23,19 @@ use crate::runtime::{StartError, bind_all};
 pub enum ServeError {
     /// The address cannot be listened on.
     #[error("{0}")]
-    Listen(#[source] std::io::Error),
+    Listen(#[source] ListenError),
+    /// Nor can that of the API.
+    #[error(
+        "the API cannot listen on {addr}: {error}; choose another address with --api-listen, or none \
+         for no API"
+    )]
+    ListenApi {
+        /// The address.
+        addr: SocketAddr,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
     /// The system refused something that is needed before the first connection.
     #[error("cannot set up {what}: {error}")]
     Setup {
@@ -133,10 +146,9 @@ async fn bind_api(api: Option<&ApiConfig>) -> Result<Option<TcpListener>, ServeE
         return Ok(None);
     };
     let bound = TcpListener::bind(api.listen).await;
-    bound.map(Some).map_err(|error| {
-        let fix = "choose another address with --api-listen, or none for no API";
-        let text = format!("the API cannot listen on {}: {error}; {fix}", api.listen);
-        ServeError::Listen(std::io::Error::new(error.kind(), text))
+    bound.map(Some).map_err(|error| ServeError::ListenApi {
+        addr: api.listen,
+        error,
     })
 }
 

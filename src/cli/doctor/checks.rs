@@ -1,8 +1,10 @@
 //! What the facts mean for the server.
 
 use super::facts::{Facts, Limit};
-use crate::config::cpu_list;
+use super::plan::{Listener, Plan};
+use crate::cli::connect::in_words;
 use crate::config::units::format_bytes;
+use crate::config::{Complaint, cpu_list};
 use crate::runtime::UringRefusal;
 use crate::service::connections_that_fit;
 
@@ -63,19 +65,58 @@ impl Finding {
 /// What a trial of io_uring gave.
 type Ring = Result<&'static str, UringRefusal>;
 
+/// What the configuration asks for, or everything that is wrong with it.
+type Planned = Result<Plan, Vec<Complaint>>;
+
 /// The whole examination, most important first.
-pub(super) fn examine(facts: &Facts, ring: &Ring) -> Vec<Finding> {
-    vec![
+pub(super) fn examine(facts: &Facts, ring: &Ring, plan: &Planned) -> Vec<Finding> {
+    let (shards, ports) = match plan {
+        Ok(plan) => (plan.shards, plan.ports()),
+        Err(_) => (cores(facts), Vec::new()),
+    };
+    let mut findings = configuration(plan);
+    findings.extend([
         kernel(facts),
         uring(facts, ring),
         uring_disabled(facts),
         seccomp(facts, ring),
-        memlock(facts),
-        nofile(facts),
+        memlock(facts, shards),
+        nofile(facts, shards),
         somaxconn(facts),
-        ports(facts),
+        port_range(facts, &ports),
         cpus(facts),
-    ]
+    ]);
+    findings
+}
+
+/// Without this the server does not even start.
+fn configuration(plan: &Planned) -> Vec<Finding> {
+    const NAME: &str = "configuration";
+    match plan {
+        Ok(plan) => {
+            let listeners = plan.listeners.iter().map(listener);
+            std::iter::once(Finding::ok(NAME, "in order; shardcast check shows it"))
+                .chain(listeners)
+                .collect()
+        }
+        Err(complaints) => complaints
+            .iter()
+            .map(|complaint| Finding::bad(NAME, complaint.problem(), &complaint.fault.fix))
+            .collect(),
+    }
+}
+
+fn listener(listener: &Listener) -> Finding {
+    let (name, addr) = (listener.option.name, listener.addr);
+    match &listener.tried {
+        Ok(()) if addr.port() == 0 => Finding::ok(name, format!("{addr}: any free port")),
+        Ok(()) => Finding::ok(name, format!("{addr} is free")),
+        Err(refused) => Finding::bad(
+            name,
+            format!("{addr}: {}", in_words(&refused.error)),
+            refused.fix,
+        ),
+    }
 }
 
 /// Rings with a flag that spares a lock.
@@ -162,7 +203,7 @@ fn seccomp(facts: &Facts, ring: &Ring) -> Finding {
 /// completions of 16 bytes.
 const RING_BYTES: u64 = 4_096 * (64 + 4) + 32_768 * 16;
 
-fn memlock(facts: &Facts) -> Finding {
+fn memlock(facts: &Facts, shards: usize) -> Finding {
     const NAME: &str = "memlock";
     let Some(limit) = facts.memlock else {
         return Finding::unknown(NAME);
@@ -171,7 +212,7 @@ fn memlock(facts: &Facts) -> Finding {
     if version(facts).is_some_and(|version| version >= RINGS_NOT_LOCKED) {
         return Finding::ok(NAME, format!("{text}; this kernel does not count rings"));
     }
-    let needed = RING_BYTES * cores(facts) as u64;
+    let needed = RING_BYTES * shards as u64;
     if limit.soft >= needed {
         Finding::ok(NAME, text)
     } else {
@@ -185,12 +226,12 @@ const CONNECTIONS_LEAST: usize = 100;
 /// More descriptors than this are a limit that somebody has thought about.
 const DESCRIPTORS_PLENTY: u64 = 65_536;
 
-fn nofile(facts: &Facts) -> Finding {
+fn nofile(facts: &Facts, shards: usize) -> Finding {
     const NAME: &str = "nofile";
     let Some(Limit { soft, hard }) = facts.nofile else {
         return Finding::unknown(NAME);
     };
-    let fit = connections_that_fit(hard, cores(facts));
+    let fit = connections_that_fit(hard, shards);
     let (soft, text) = (number(soft), number(hard));
     let found =
         format!("soft {soft}, hard {text} (the server raises soft to hard): {fit} connections");
@@ -226,19 +267,34 @@ fn somaxconn(facts: &Facts) -> Finding {
 
 /// Ports below which somebody has narrowed the range: the kernel's own has 28,232.
 const PORTS_USUAL: usize = 28_000;
-/// The default port.
-const PORT: u16 = 7_001;
 
-fn ports(facts: &Facts) -> Finding {
+/// `ports` are the server's own.
+fn port_range(facts: &Facts, ports: &[u16]) -> Finding {
     const NAME: &str = "port range";
     let Some(range) = &facts.ports else {
         return Finding::unknown(NAME);
     };
     let text = format!("{}-{}", range.start(), range.end());
-    if range.contains(&PORT) && !facts.ports_reserved.contains(&usize::from(PORT)) {
-        let found =
-            format!("{text}: an outgoing connection may take port {PORT} before the server");
-        let fix = format!("sysctl -w net.ipv4.ip_local_reserved_ports={PORT}");
+    let reserved = &facts.ports_reserved;
+    let ports = ports.iter().filter(|port| range.contains(port));
+    let mut exposed: Vec<usize> = ports
+        .map(|port| usize::from(*port))
+        .filter(|port| !reserved.contains(port))
+        .collect();
+    exposed.sort_unstable();
+    exposed.dedup();
+    if !exposed.is_empty() {
+        // The kernel writes lists of ports as it writes those of cpus.
+        let named = cpu_list::format(&exposed);
+        let plural = if exposed.len() == 1 { "" } else { "s" };
+        let found = format!(
+            "{text}: an outgoing connection may take port{plural} {named} before the server"
+        );
+        // The setting replaces those that are reserved already.
+        exposed.extend(reserved);
+        exposed.sort_unstable();
+        let all = cpu_list::format(&exposed);
+        let fix = format!("sysctl -w net.ipv4.ip_local_reserved_ports={all}");
         return Finding::warn(NAME, found, fix);
     }
     let count = range.len();
@@ -272,7 +328,7 @@ fn cpus(facts: &Facts) -> Finding {
     }
 }
 
-/// How many shards there would be.
+/// How many shards there would be by default.
 fn cores(facts: &Facts) -> usize {
     let allowed = facts.cpus.as_ref().map_or(1, Vec::len);
     let quota = facts.cpu_quota.map_or(allowed, |quota| quota as usize);

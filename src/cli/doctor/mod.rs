@@ -1,23 +1,30 @@
-//! `shardcast doctor`: whether this machine lets the server do its best, and how to mend it.
+//! `shardcast doctor`: whether this machine lets the server, as it is configured, do its best, and how to
+//! mend it.
 
 mod checks;
 mod facts;
+mod plan;
 mod report;
 
+use std::env;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use clap::ArgMatches;
 
 use super::failure::Failure;
-use super::{command, documents};
+use super::{command, documents, sources};
+use crate::config::Machine;
 use crate::runtime::probe_uring;
 use checks::{Verdict, examine};
 use facts::Facts;
+use plan::Plan;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let facts = Facts::read(Path::new("/"));
-    let findings = examine(&facts, &probe_uring());
+    let settings = sources::of(matches).read(env::vars_os());
+    let plan = settings.resolve(&Machine::detect()).map(Plan::of);
+    let findings = examine(&facts, &probe_uring(), &plan);
     let text = if matches.get_flag(command::JSON) {
         format!("{:#}\n", report::to_json(&findings))
     } else {

@@ -5,6 +5,9 @@ use std::io;
 use rustix::io::Errno;
 
 use super::*;
+use crate::config::options;
+use crate::config::{Machine, Origin, Settings};
+use crate::runtime::ListenError;
 
 fn healthy() -> Facts {
     Facts {
@@ -36,10 +39,27 @@ fn refused(errno: Errno) -> Ring {
     })
 }
 
+/// Of the default configuration on a machine of four cpus, with both addresses free.
+fn plan() -> Plan {
+    let listener = |(option, addr): (_, &str)| Listener {
+        option,
+        addr: addr.parse().unwrap(),
+        tried: Ok(()),
+    };
+    let addrs = [
+        (&options::LISTEN, "127.0.0.1:7001"),
+        (&options::API_LISTEN, "127.0.0.1:7002"),
+    ];
+    Plan {
+        shards: 4,
+        listeners: addrs.map(listener).into(),
+    }
+}
+
 /// The findings that are not as they should be.
 fn ill(facts: &Facts, ring: &Ring) -> Vec<Finding> {
-    let mut findings = examine(facts, ring);
-    assert_eq!(findings.len(), 9);
+    let mut findings = examine(facts, ring, &Ok(plan()));
+    assert_eq!(findings.len(), 12);
     findings.retain(|finding| finding.verdict != Verdict::Ok);
     findings
 }
@@ -47,7 +67,7 @@ fn ill(facts: &Facts, ring: &Ring) -> Vec<Finding> {
 #[test]
 fn healthy_machine_has_nothing_to_mend() {
     assert_eq!(ill(&healthy(), &RING), []);
-    for finding in examine(&healthy(), &RING) {
+    for finding in examine(&healthy(), &RING, &Ok(plan())) {
         assert_eq!(finding.fix, None);
         assert!(!finding.found.is_empty());
     }
@@ -120,8 +140,8 @@ fn each_illness_is_found_with_its_fix() {
             |facts| facts.ports = Some(1_024..=65_535),
             "port range",
             Verdict::Warn,
-            "port 7001",
-            "ip_local_reserved_ports=7001",
+            "ports 7001-7002",
+            "ip_local_reserved_ports=7001-7002",
         ),
         (
             |facts| facts.cpu_quota = Some(0.5),
@@ -206,10 +226,100 @@ fn locked_memory_counts_only_where_the_kernel_counts_rings() {
 
 #[test]
 fn reserved_port_is_safe_within_the_range() {
-    let facts = Facts {
+    let mut facts = Facts {
         ports: Some(1_024..=65_535),
-        ports_reserved: vec![7_001],
+        ports_reserved: vec![7_001, 7_002],
         ..healthy()
     };
     assert_eq!(ill(&facts, &RING), []);
+
+    facts.ports_reserved = vec![6_379, 7_001];
+    let findings = ill(&facts, &RING);
+    assert!(
+        findings[0].found.contains("may take port 7002 "),
+        "{findings:?}"
+    );
+    let fix = "sysctl -w net.ipv4.ip_local_reserved_ports=6379,7001-7002";
+    assert_eq!(findings[0].fix.as_deref(), Some(fix));
+}
+
+#[test]
+fn ports_in_the_range_are_those_of_the_configuration() {
+    let facts = healthy();
+    let mut plan = plan();
+    plan.listeners[0].addr.set_port(0);
+    plan.listeners[1].addr.set_port(40_000);
+    let findings = examine(&facts, &RING, &Ok(plan));
+    let port_range = findings.iter().find(|finding| finding.name == "port range");
+    let port_range = port_range.unwrap();
+    assert_eq!(port_range.verdict, Verdict::Warn);
+    assert!(
+        port_range.found.contains("may take port 40000 "),
+        "{port_range:?}"
+    );
+}
+
+#[test]
+fn address_that_is_taken_is_bad_under_the_name_of_its_option() {
+    for (index, name) in [(0, "listen"), (1, "api-listen")] {
+        let mut plan = plan();
+        let listener = &mut plan.listeners[index];
+        listener.tried = Err(ListenError {
+            addr: listener.addr,
+            error: Errno::ADDRINUSE.into(),
+            fix: "the runtime's own fix",
+        });
+        let addr = listener.addr.to_string();
+        let mut findings = examine(&healthy(), &RING, &Ok(plan));
+        findings.retain(|finding| finding.verdict != Verdict::Ok);
+        let [finding] = findings.as_slice() else {
+            panic!("one finding: {findings:?}");
+        };
+        assert_eq!((finding.name, finding.verdict), (name, Verdict::Bad));
+        assert!(finding.found.starts_with(&addr), "{finding:?}");
+        assert_eq!(finding.fix.as_deref(), Some("the runtime's own fix"));
+    }
+}
+
+#[test]
+fn each_mistake_in_the_configuration_is_bad_and_the_machine_is_looked_at_all_the_same() {
+    let mut settings = Settings::default();
+    for (option, text) in [(&options::SHARDS, "0"), (&options::LISTEN, "here")] {
+        settings.set(option, Origin::Flag, vec![text.to_owned()]);
+    }
+    let complaints = settings.resolve(&Machine::detect()).unwrap_err();
+    let findings = examine(&healthy(), &RING, &Err(complaints.clone()));
+    let (bad, rest) = findings.split_at(2);
+    for (finding, complaint) in bad.iter().zip(complaints) {
+        assert_eq!(
+            (finding.name, finding.verdict),
+            ("configuration", Verdict::Bad)
+        );
+        let fix = finding.fix.as_deref().unwrap();
+        assert_eq!(format!("{}; {fix}", finding.found), complaint.to_string());
+    }
+    assert_eq!(rest.len(), 9);
+    assert!(
+        rest.iter().all(|finding| finding.verdict == Verdict::Ok),
+        "{rest:?}"
+    );
+}
+
+#[test]
+fn descriptors_and_locked_memory_are_counted_for_the_shards_that_are_configured() {
+    let facts = Facts {
+        kernel: Some("5.10.0-28".to_owned()),
+        memlock: Some(Limit {
+            soft: 8 << 20,
+            hard: 8 << 20,
+        }),
+        ..healthy()
+    };
+    let plan = Plan {
+        shards: 64,
+        ..plan()
+    };
+    let findings = examine(&facts, &RING, &Ok(plan));
+    let memlock = findings.iter().find(|finding| finding.name == "memlock");
+    assert_eq!(memlock.unwrap().verdict, Verdict::Warn);
 }
