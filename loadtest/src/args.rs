@@ -32,8 +32,9 @@ Examples:
   What the kernel alone costs:
     shardcast-loadtest floor --subscribers 1000 --client-cpu 1 --server-cpu 0
 
-Exit codes: 0 all deliveries right, 1 some were not, 2 asked wrongly, 3 not measurable, or the machine
-was disturbed (steal above --max-steal) so that the figures do not count.";
+Ctrl-C ends the measured time early and reports what there is; a second one ends at once.
+Exit codes: 0 all deliveries right, 1 some were not, 2 asked wrongly, 3 not measurable, ended early, or the
+machine was disturbed (steal above --max-steal) so that the figures do not count, 130 ended at once.";
 
 /// Loads a WebSocket publish/subscribe server, and checks every delivery.
 #[derive(Debug, Parser)]

@@ -43,7 +43,8 @@ pub(crate) enum Verdict {
     Good,
     /// Deliveries were lost, duplicated, reordered or foreign, or connections ended.
     Failed,
-    /// The deliveries were right, but the machine was disturbed: the figures do not count.
+    /// The deliveries were right, but the machine was disturbed or the run ended early by Ctrl-C: the figures
+    /// do not count.
     Void,
 }
 

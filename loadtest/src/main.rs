@@ -9,6 +9,7 @@ mod envelope;
 mod failure;
 mod floor;
 mod frames;
+mod interrupt;
 mod machine;
 mod plan;
 mod probe;
@@ -28,6 +29,7 @@ use crate::args::{CommandLine, Order};
 use crate::client::Shared;
 use crate::failure::{Failure, Verdict};
 use crate::floor::FloorServer;
+use crate::interrupt::Interrupt;
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::report::{Report, Settled};
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(order: Order) -> Result<Verdict, Failure> {
+    let interrupt = Interrupt::listen()?;
     let settled = Settled::new(&order);
     let common = order.common;
     let connections = order.topology.clients.len() as u64;
@@ -73,7 +76,13 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         own_sends: floor.as_ref().map(FloorServer::sends),
     };
     let mut progress = Progress::on_stderr();
-    let outcome = run::run(shared, common.client_cpus(), &probe, &mut progress);
+    let outcome = run::run(
+        shared,
+        common.client_cpus(),
+        &probe,
+        &interrupt,
+        &mut progress,
+    );
     progress.clear();
     let report = Report::new(&settled, outcome?, &probe);
     if let Some(path) = &common.json {

@@ -35,7 +35,7 @@ pub(crate) struct Plan {
 }
 
 /// When the phases of a run begin and end, in nanoseconds of the run's clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Phases {
     /// The first planned instant.
     pub(crate) start_ns: u64,
@@ -53,6 +53,14 @@ impl Phases {
             start_ns,
             window_start_ns,
             window_end_ns: window_start_ns + nanos(plan.duration),
+        }
+    }
+
+    /// The same with a window that ends at `at_ns`, unless it ends before that anyway.
+    pub(crate) fn ending_by(self, at_ns: u64) -> Self {
+        Self {
+            window_end_ns: self.window_end_ns.min(at_ns),
+            ..self
         }
     }
 
@@ -161,5 +169,7 @@ mod tests {
         let phases = Phases::new(&plan, 100);
         let measured: Vec<u64> = (100..120).filter(|ns| phases.is_measured(*ns)).collect();
         assert_eq!(measured, [110, 111, 112, 113, 114]);
+        assert_eq!(phases.ending_by(112).window_end_ns, 112);
+        assert_eq!(phases.ending_by(500), phases);
     }
 }

@@ -80,6 +80,13 @@ impl Progress {
         ));
     }
 
+    /// Says something that stays, in the place of the line.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.clear();
+        // As with the line itself, nobody may be there to read it.
+        let _gone = writeln!(std::io::stderr(), "{text}");
+    }
+
     /// Takes the line away.
     pub(crate) fn clear(&mut self) {
         if self.is_dirty {

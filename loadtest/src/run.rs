@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use crate::checks::Faults;
 use crate::client::{Counts, Finished, Shared, Worker};
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::plan::{Pace, Phases, nanos};
 use crate::probe::{Probe, Sample};
 use crate::progress::{Moment, Progress};
@@ -17,7 +18,8 @@ use crate::recorder::{self, Percentiles};
 /// A server that sets up no connection for so long will set up none.
 const SETUP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between the last connection and the first publication: the threads come to rest.
+/// Between the last connection and the first publication the threads come to rest; and before a window
+/// ends early they learn of it.
 const BREATH: Duration = Duration::from_millis(100);
 
 /// How long the last deliveries may take after the planned end.
@@ -53,12 +55,24 @@ pub(crate) struct Outcome {
     pub(crate) faults: Faults,
     /// Why the run ended early, if it did.
     pub(crate) trouble: Option<String>,
+    /// Whether the window ended early because somebody asked for it.
+    pub(crate) interrupted: bool,
+}
+
+/// What a wait ended by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    /// The instant, or trouble.
+    Over,
+    /// Ctrl-C.
+    Interrupted,
 }
 
 /// A run on its way.
 struct Run<'a> {
     shared: Arc<Shared>,
     probe: &'a Probe,
+    interrupt: &'a Interrupt,
     progress: &'a mut Progress,
     latencies: Histogram<u64>,
     moments: Vec<Moment>,
@@ -71,11 +85,13 @@ struct Run<'a> {
 ///
 /// # Errors
 ///
-/// When the connections cannot be set up, or there is nothing to measure with.
+/// When the connections cannot be set up, there is nothing to measure with, or the run is interrupted before
+/// anything was measured.
 pub(crate) fn run(
     shared: Shared,
     client_cpus: &[usize],
     probe: &Probe,
+    interrupt: &Interrupt,
     progress: &mut Progress,
 ) -> Result<Outcome, Failure> {
     let shared = Arc::new(shared);
@@ -85,6 +101,7 @@ pub(crate) fn run(
     let mut run = Run {
         shared: Arc::clone(&shared),
         probe,
+        interrupt,
         progress,
         latencies: recorder::empty(),
         moments: Vec::new(),
@@ -122,13 +139,13 @@ impl Run<'_> {
         let phases = Phases::new(&self.shared.plan, clock.now_ns() + nanos(BREATH));
         self.shared.begin(phases);
 
-        let edge = |run: &mut Self, at_ns| -> Result<(Sample, Counts), Failure> {
-            run.wait_until(at_ns);
-            Ok((run.probe.sample(run.shared.idle_ns())?, run.shared.counts()))
-        };
-        let window_start = edge(self, phases.window_start_ns)?;
-        let window_end = edge(self, phases.window_end_ns)?;
-        self.drain(phases.window_end_ns);
+        if self.wait_until(phases.window_start_ns) == Waited::Interrupted {
+            return Err(nothing_measured());
+        }
+        let window_start = self.look_closely()?;
+        let end_ns = self.wait_for_the_end_of(phases);
+        let window_end = self.look_closely()?;
+        self.drain(end_ns);
         Ok(Outcome {
             before,
             window_start,
@@ -139,6 +156,7 @@ impl Run<'_> {
             moments: Vec::new(),
             faults: Faults::default(),
             trouble: self.shared.trouble(),
+            interrupted: end_ns < phases.window_end_ns,
         })
     }
 
@@ -152,6 +170,9 @@ impl Run<'_> {
             let counts = self.shared.counts();
             if counts.ready == all {
                 return Ok(());
+            }
+            if self.interrupt.take() {
+                return Err(nothing_measured());
             }
             if counts.ready > ready {
                 (ready, since) = (counts.ready, Instant::now());
@@ -167,12 +188,37 @@ impl Run<'_> {
         }
     }
 
-    /// Waits for an instant of the run's clock, or until there is trouble.
-    fn wait_until(&mut self, at_ns: u64) {
+    /// Waits for the window's end, as it is planned or as Ctrl-C asks for; returns when that was.
+    fn wait_for_the_end_of(&mut self, phases: Phases) -> u64 {
+        let planned_ns = phases.window_end_ns;
+        if self.wait_until(planned_ns) == Waited::Over {
+            return planned_ns;
+        }
+        self.progress.say(
+            "ending early, as soon as the last deliveries are here; Ctrl-C again ends at once",
+        );
+        // Not now: what is planned before the threads know must not count.
+        let end_ns = planned_ns.min(self.shared.clock.now_ns() + nanos(BREATH));
+        self.shared.end_window(end_ns);
+        // The next Ctrl-C ends the process.
+        self.wait_until(end_ns);
+        end_ns
+    }
+
+    fn look_closely(&self) -> Result<(Sample, Counts), Failure> {
+        let sample = self.probe.sample(self.shared.idle_ns())?;
+        Ok((sample, self.shared.counts()))
+    }
+
+    /// Waits for an instant of the run's clock, or until there is trouble, or Ctrl-C.
+    fn wait_until(&mut self, at_ns: u64) -> Waited {
         loop {
             let now_ns = self.shared.clock.now_ns();
             if now_ns >= at_ns || self.shared.trouble().is_some() {
-                return;
+                return Waited::Over;
+            }
+            if self.interrupt.take() {
+                return Waited::Interrupted;
             }
             self.look();
             thread::sleep(LOOK.min(Duration::from_nanos(at_ns - now_ns)));
@@ -220,6 +266,12 @@ impl Run<'_> {
         self.latencies.add(&latencies).expect("equal bounds");
         Percentiles::of(&latencies)
     }
+}
+
+fn nothing_measured() -> Failure {
+    Failure::CannotMeasure(
+        "interrupted before the measured time began: there is nothing to report".into(),
+    )
 }
 
 type Thread = JoinHandle<Result<Finished, Failure>>;

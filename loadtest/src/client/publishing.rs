@@ -35,10 +35,9 @@ struct Publisher {
     /// Closed loop: the publications in flight, and the slots they have.
     in_flight: u32,
     slots: Vec<bool>,
-    /// Open loop: slots of the schedule that are due, written, and planned in all.
+    /// Open loop: slots of the schedule that are due, and written.
     rounds_due: u64,
     rounds_written: u64,
-    rounds_planned: u64,
 }
 
 /// Walks through the schedule of an open loop.
@@ -67,7 +66,6 @@ impl Publishing {
             slots: vec![false; slots],
             rounds_due: 0,
             rounds_written: 0,
-            rounds_planned: 0,
         });
         let publishers: Vec<Publisher> = publishers.collect();
         Self {
@@ -80,25 +78,31 @@ impl Publishing {
         }
     }
 
-    /// Prepares the schedule; returns how many publications it has for this thread.
-    pub(super) fn begin(&mut self, phases: &Phases) -> u64 {
+    /// Prepares the schedule.
+    pub(super) fn begin(&mut self, phases: &Phases) {
         let plan = self.shared.plan;
         let Pace::Open { rate } = plan.pace else {
-            return 0;
+            return;
         };
         let publishers = self.shared.topology.publishers.len() as u32;
-        let schedule = Schedule::new(rate, plan.burst, publishers, phases.start_ns);
-        let mut rounds = 0;
-        for publisher in &mut self.publishers {
-            publisher.rounds_planned = schedule.rounds_before(publisher.id, phases.window_end_ns);
-            rounds += publisher.rounds_planned;
-        }
         self.clockwork = Some(Clockwork {
-            schedule,
+            schedule: Schedule::new(rate, plan.burst, publishers, phases.start_ns),
             round: 0,
             index: 0,
         });
-        rounds * u64::from(plan.burst)
+    }
+
+    /// How many publications the schedule still has for this thread.
+    pub(super) fn owed(&self, phases: &Phases) -> u64 {
+        let Some(Clockwork { schedule, .. }) = &self.clockwork else {
+            return 0;
+        };
+        let rounds = self.publishers.iter().map(|publisher| {
+            let planned = schedule.rounds_before(publisher.id, phases.window_end_ns);
+            // What is due is written, even if the end was moved to before it.
+            planned.max(publisher.rounds_due) - publisher.rounds_written
+        });
+        rounds.sum::<u64>() * u64::from(self.shared.plan.burst)
     }
 
     /// The instant at which there is something to do that no event announces.

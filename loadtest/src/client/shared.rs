@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     /// One for each thread.
     pub(super) lanes: Vec<Lane>,
     phases: OnceLock<Phases>,
+    /// When the window ends at the latest, whatever was planned.
+    end_ns_max: AtomicU64,
     is_ending: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
@@ -134,6 +136,7 @@ impl Shared {
             plan,
             target,
             phases: OnceLock::new(),
+            end_ns_max: AtomicU64::new(u64::MAX),
             is_ending: AtomicBool::new(false),
             trouble: Mutex::new(None),
         })
@@ -147,9 +150,16 @@ impl Shared {
         self.wake_all();
     }
 
-    /// The phases, when they have begun.
+    /// Lets the window end at `at_ns` if it would go on; every thread is woken to see it.
+    pub(crate) fn end_window(&self, at_ns: u64) {
+        self.end_ns_max.store(at_ns, Ordering::Relaxed);
+        self.wake_all();
+    }
+
+    /// The phases as they hold now, when they have begun.
     pub(super) fn phases(&self) -> Option<Phases> {
-        self.phases.get().copied()
+        let end_ns_max = self.end_ns_max.load(Ordering::Relaxed);
+        Some(self.phases.get()?.ending_by(end_ns_max))
     }
 
     /// Tells every thread to come to its end.

@@ -262,12 +262,17 @@ impl Worker {
     }
 
     fn publish(&mut self) -> rustix::io::Result<()> {
-        if self.phases.is_none() {
-            self.phases = self.shared.phases();
-            self.receiver.phases = self.phases;
-            if let Some(phases) = &self.phases {
-                self.receiver.counts.owed = self.publishing.begin(phases);
+        let phases = self.shared.phases();
+        // They change twice at most: when they begin, and when the window is to end early.
+        if phases != self.phases
+            && let Some(now) = &phases
+        {
+            if self.phases.is_none() {
+                self.publishing.begin(now);
             }
+            self.receiver.counts.owed = self.publishing.owed(now);
+            self.receiver.phases = phases;
+            self.phases = phases;
         }
         let Some(phases) = self.phases else {
             return Ok(());

@@ -184,6 +184,7 @@ fn verdict(report: &Report) -> String {
             report.counts.run_deliveries
         ),
         Verdict::Failed => format!("FAILED: {}", faults.join(", ")),
+        Verdict::Void if report.interrupted => "VOID: ended early by Ctrl-C".to_owned(),
         Verdict::Void => "VOID: the machine was disturbed".to_owned(),
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Report {
     pub(crate) verdict: Verdict,
     /// What a reader must know before the figures.
     notes: Vec<String>,
+    /// Whether the window ended early because somebody asked for it.
+    interrupted: bool,
     unix_time_s: u64,
     command_line: Vec<String>,
     version: &'static str,
@@ -94,6 +96,7 @@ impl Report {
             scenario: order.name,
             verdict: Verdict::Good,
             notes: Vec::new(),
+            interrupted: outcome.interrupted,
             unix_time_s: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
@@ -123,12 +126,23 @@ impl Report {
     }
 
     fn judge(&mut self, trouble: Option<String>) {
-        let disturbances = self.disturbances(trouble.is_some());
-        let nothing_came = self.settings.pace != "silent" && self.counts.run_deliveries == 0;
+        let disturbances = self.disturbances(trouble.is_some() || self.interrupted);
+        // Who interrupts a slow schedule may be quicker than its first publication.
+        let nothing_was_to_come = self.interrupted && self.counts.run_publications == 0;
+        let nothing_came = self.settings.pace != "silent"
+            && self.counts.run_deliveries == 0
+            && !nothing_was_to_come;
         if self.faults.total() > 0 || nothing_came {
             self.verdict = Verdict::Failed;
-        } else if !disturbances.is_empty() && !self.settings.checks_only {
+        } else if self.interrupted || (!disturbances.is_empty() && !self.settings.checks_only) {
+            // An interrupted run is never good, whatever is judged: it is not the one that was asked for.
             self.verdict = Verdict::Void;
+        }
+        if self.interrupted {
+            self.notes.push(format!(
+                "ended early by Ctrl-C: {} s were measured instead of {} s",
+                self.window_s, self.settings.duration_s
+            ));
         }
         if nothing_came {
             self.notes.push("not one delivery came".to_owned());

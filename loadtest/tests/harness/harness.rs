@@ -1,10 +1,12 @@
 //! Runs the harness's binary and reads its report.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// A run that has ended.
@@ -38,28 +40,75 @@ impl Run {
     }
 }
 
+/// A run on its way.
+pub(crate) struct Running {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    /// What it has said so far.
+    said: String,
+    json: PathBuf,
+    begun: Instant,
+}
+
+impl Running {
+    /// Presses Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).expect("it runs");
+    }
+
+    /// Waits until it has said `text` on standard error.
+    pub(crate) fn wait_to_say(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            let read = self.stderr.read_line(&mut self.said).expect("text");
+            assert!(read > 0, "it ended without {text:?}: {}", self.said);
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> Run {
+        // First, because it says far less on standard output than a pipe holds.
+        self.stderr.read_to_string(&mut self.said).expect("text");
+        let output = self.child.wait_with_output().expect("our own child");
+        let elapsed = self.begun.elapsed();
+        let report = std::fs::read(&self.json).unwrap_or_default();
+        // It is there only if the run came to its end.
+        let _absent = std::fs::remove_file(&self.json);
+        Run {
+            code: output.status.code().expect("no signal ended it"),
+            report: serde_json::from_slice(&report).unwrap_or(Value::Null),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: self.said,
+            elapsed,
+        }
+    }
+}
+
 /// Runs the harness with `args`, separated by spaces.
 pub(crate) fn run(args: &str) -> Run {
+    start(args).wait()
+}
+
+/// The same, without waiting for its end.
+pub(crate) fn start(args: &str) -> Running {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let number = RUNS.fetch_add(1, Ordering::Relaxed);
     let name = format!("report-{}-{number}.json", std::process::id());
     let json = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let begun = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_shardcast-loadtest"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_shardcast-loadtest"))
         .args(args.split_whitespace())
         .arg("--json")
         .arg(&json)
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("the harness runs");
-    let elapsed = begun.elapsed();
-    let report = std::fs::read(&json).unwrap_or_default();
-    // It is there only if the run came to its end.
-    let _absent = std::fs::remove_file(&json);
-    Run {
-        code: output.status.code().expect("no signal ended it"),
-        report: serde_json::from_slice(&report).unwrap_or(Value::Null),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        elapsed,
+    Running {
+        stderr: BufReader::new(child.stderr.take().expect("piped")),
+        child,
+        said: String::new(),
+        json,
+        begun,
     }
 }

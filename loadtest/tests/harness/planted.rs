@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,9 @@ const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket
 
 /// The publication at which a fault that happens once happens.
 const FAULTY: u64 = 20;
+
+/// How long anything may take that should happen at once: never reached unless something is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the server does, besides serving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +65,13 @@ pub(crate) enum Plant {
 /// A running server; it ends with the test's process.
 pub(crate) struct Planted {
     addr: SocketAddr,
+    server: Arc<Server>,
 }
 
 #[derive(Default)]
 struct State {
     topics: HashMap<String, Vec<TcpStream>>,
+    subscribes: u64,
     published: u64,
     first: Option<Value>,
     held: Vec<u8>,
@@ -75,6 +81,8 @@ struct State {
 struct Server {
     plant: Plant,
     state: Mutex<State>,
+    /// Somebody has subscribed or published.
+    heard: Condvar,
 }
 
 impl Planted {
@@ -85,10 +93,12 @@ impl Planted {
         let server = Arc::new(Server {
             plant,
             state: Mutex::default(),
+            heard: Condvar::new(),
         });
+        let accepting = Arc::clone(&server);
         thread::spawn(move || {
             for socket in listener.incoming().flatten() {
-                let server = Arc::clone(&server);
+                let server = Arc::clone(&accepting);
                 // A client that goes away ends its thread: that is no fault.
                 thread::spawn(move || {
                     let peer = socket.peer_addr();
@@ -101,7 +111,25 @@ impl Planted {
                 });
             }
         });
-        Self { addr }
+        Self { addr, server }
+    }
+
+    /// Waits until a client has asked to be subscribed.
+    pub(crate) fn wait_for_a_subscribe(&self) {
+        self.wait_until(|state| state.subscribes > 0);
+    }
+
+    /// Waits until so many publications have come.
+    pub(crate) fn wait_for_publications(&self, count: u64) {
+        self.wait_until(|state| state.published >= count);
+    }
+
+    fn wait_until(&self, is_true: impl Fn(&State) -> bool) {
+        let state = self.server.lock();
+        let heard = &self.server.heard;
+        let waited = heard.wait_timeout_while(state, PATIENCE, |state| !is_true(state));
+        let (_state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        assert!(!timeout.timed_out(), "what was waited for never came");
     }
 
     /// The arguments that lead the harness here.
@@ -129,6 +157,10 @@ impl Server {
         self.send(&socket, &json!({"t": "welcome", "id": "1"}));
         while let Some(message) = read_message(&mut socket)? {
             let topic = message["c"].as_str().unwrap_or_default().to_owned();
+            if message["t"] == "sub" {
+                self.lock().subscribes += 1;
+                self.heard.notify_all();
+            }
             match message["t"].as_str() {
                 Some("sub") if self.plant == Plant::NoAck => {}
                 Some("sub") => {
@@ -151,6 +183,7 @@ impl Server {
     fn publish(&self, topic: &str, mut message: Value) {
         let mut state = self.lock();
         state.published += 1;
+        self.heard.notify_all();
         message["t"] = "msg".into();
         message["i"] = format!("{:026}", state.published).into();
         let first = state.first.get_or_insert_with(|| message.clone()).clone();
