@@ -52,8 +52,10 @@ pub const LINGER: Duration = Duration::from_secs(2);
 pub const DECISION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pings among the frames of one receive that are answered each; of further ones the last is
-/// answered for all, as RFC 6455, section 5.5.3, allows. Above the ten that a conformance suite sends in a row.
-pub const PONGS_PER_RECV: usize = 16;
+/// answered for all, as RFC 6455, section 5.5.3, allows.
+///
+/// 64: more than anybody sends who waits for each answer, and a hundredth of what a flood brings.
+pub const PONGS_PER_RECV: usize = 64;
 
 /// Bytes of a topic or event name, as unescaped UTF-8.
 pub const NAME_BYTES_MAX: usize = 1_024;
