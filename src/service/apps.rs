@@ -29,12 +29,13 @@ impl Apps {
             let bytes = endpoint.limits.message_bytes_max;
             if let Some(app) = apps.iter_mut().find(|app| app.id == id) {
                 app.names.push(endpoint.path.clone());
-                app.message_bytes_max = app.message_bytes_max.min(bytes);
+                let least = app.message_bytes_max.get_mut();
+                *least = bytes.min(*least);
             } else {
                 apps.push(App {
                     id,
                     names: vec![endpoint.app.clone(), endpoint.path.clone()],
-                    message_bytes_max: bytes,
+                    message_bytes_max: bytes.into(),
                 });
             }
         }

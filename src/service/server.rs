@@ -109,9 +109,11 @@ async fn serve_async(
 
     tokio::spawn(watch(Arc::clone(&common.health), common.clock));
     let mut api_addr = None;
+    let mut api_control = None;
     if let (Some(listener), Some(api)) = (api_listener, &config.api) {
         api_addr = listener.local_addr().ok();
         let control = Arc::new(control(&config, api, &common, shards.clone()));
+        api_control = Some(Arc::clone(&control));
         tokio::spawn(async move { axum::serve(listener, router(control)).await });
     }
     on_started(&started(&config, addr, api_addr, &drivers));
@@ -122,6 +124,9 @@ async fn serve_async(
             Wish::Reload => {
                 if let Some(new) = reload(&config) {
                     reload::apply(&mut config, &new, &shards);
+                    if let Some(control) = &api_control {
+                        control.renew_limits(&common.apps.described(&config.endpoints));
+                    }
                     tracing::info!("SIGHUP: reloaded");
                 }
             }

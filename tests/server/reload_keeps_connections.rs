@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::support::client::Client;
+use super::support::http::post;
 use super::support::strav::{ok, sub};
 use super::support::{Server, drivers, wait_until};
 
@@ -118,6 +119,26 @@ fn new_rules_and_limits_hold_for_connections_that_are_there() {
             client.expect_pong();
         }
     }
+}
+
+#[test]
+fn new_message_limit_holds_for_the_api_too() {
+    let file = ConfigFile::new("api", "max-message-bytes = 100\n");
+    let mut server = file.server("auto", &[]);
+    let api = server.api.expect("there is one by default");
+    let publish = |bytes: usize| {
+        let data = "x".repeat(bytes);
+        let body = format!(r#"{{"channel":"c","event":"e","data":"{data}"}}"#);
+        post(api, "/v1/publish", &body).status
+    };
+    assert_eq!((publish(90), publish(200)), (200, 413));
+    // More than the body of a request could have had before.
+    file.write("max-message-bytes = \"16MiB\"\nbackpressure-limit-bytes = \"32MiB\"\n");
+    reload(&mut server);
+    assert_eq!(publish(8 * 1024 * 1024), 200);
+    file.write("max-message-bytes = 50\n");
+    reload(&mut server);
+    assert_eq!((publish(40), publish(90)), (200, 413));
 }
 
 #[test]

@@ -16,10 +16,10 @@ pub use auth::Secret;
 pub(super) use health::{Health, watch};
 pub(super) use shards::{ShardHandle, Shards};
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
@@ -43,13 +43,14 @@ pub(super) struct Control {
 }
 
 /// A topic space, as app servers address it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct App {
     pub(super) id: AppId,
     /// The name, and the paths of the endpoints in it: either addresses it.
     pub(super) names: Vec<String>,
-    /// The smallest message limit among its endpoints: what every subscriber may be sent.
-    pub(super) message_bytes_max: usize,
+    /// The smallest message limit among its endpoints: what every subscriber may be sent. A reload
+    /// may change it.
+    pub(super) message_bytes_max: AtomicUsize,
 }
 
 /// What a handler is given.
@@ -57,8 +58,6 @@ type SharedControl = Arc<Control>;
 
 /// The routes.
 pub(super) fn router(control: Arc<Control>) -> Router {
-    let largest = control.apps.iter().map(|app| app.message_bytes_max).max();
-    let body_bytes_max = publish::body_bytes_max(largest.unwrap_or(0));
     let guarded = Router::new()
         .route("/v1/publish", post(publish::publish))
         .route("/v1/publish/batch", post(publish::publish_batch))
@@ -75,11 +74,22 @@ pub(super) fn router(control: Arc<Control>) -> Router {
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&control), auth::demand_host))
-        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(
+            Arc::clone(&control),
+            publish::bound_body,
+        ))
         .with_state(control)
 }
 
 impl Control {
+    /// Takes the message limits over from the same apps after a reload.
+    pub(super) fn renew_limits(&self, apps: &[App]) {
+        for (own, new) in self.apps.iter().zip(apps) {
+            let bytes = new.message_bytes_max.load(Ordering::Relaxed);
+            own.message_bytes_max.store(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// The topic space of that name or endpoint; without one, the first.
     fn app(&self, name: Option<&str>) -> Option<&App> {
         match name {

@@ -1,11 +1,14 @@
 //! Publishing from app servers.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
 use futures_util::future::join_all;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -25,9 +28,19 @@ const BATCH_MAX: usize = 1_000;
 /// Bytes of a batch's body beyond those of one message at the limit.
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The largest body that is read: one message at its limit, or a batch.
-pub(super) fn body_bytes_max(message_bytes_max: usize) -> usize {
-    message_bytes_max + BATCH_BYTES_MAX
+/// Bounds the body that is read: one message at the largest limit, or a batch.
+pub(super) async fn bound_body(
+    State(control): State<SharedControl>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let limits = control
+        .apps
+        .iter()
+        .map(|app| app.message_bytes_max.load(Ordering::Relaxed));
+    let bytes_max = limits.max().unwrap_or(0) + BATCH_BYTES_MAX;
+    DefaultBodyLimit::max(bytes_max).apply(&mut request);
+    next.run(request).await
 }
 
 /// One publication.
@@ -236,13 +249,14 @@ fn check(request: &PublishRequest, app: &App) -> Result<(), ApiError> {
     }
     let data_bytes = request.data.as_ref().map_or(0, |data| data.get().len());
     let bytes = data_bytes + request.channel.len() + request.event.len() + id.map_or(0, str::len);
-    if bytes > app.message_bytes_max {
+    let bytes_max = app.message_bytes_max.load(Ordering::Relaxed);
+    if bytes > bytes_max {
         return Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
             format!(
-                "{bytes} bytes of channel, event, id and data are above the message limit of {}",
-                app.message_bytes_max
+                "{bytes} bytes of channel, event, id and data are above the message limit of \
+                 {bytes_max}"
             ),
         ));
     }
