@@ -28,13 +28,21 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 /// the connections in its queue.
 pub(super) async fn accept_loop<H: Handler>(shard: Rc<Shard<H>>, listener: Polled) {
     let mut retry = RETRY_MIN;
+    let mut failing = false;
     loop {
         // Asked before accepting: what is queued when this turns true is accepted below.
         let last_round = shard.is_accepting_stopped();
         if shard.is_exiting() {
             break;
         }
-        let outcome = match accept_queued(&shard, &listener) {
+        let accepted = accept_queued(&shard, &listener);
+        // Only an empty queue ends it: where each connection that goes lets one in, it goes on. (Without
+        // a free descriptor the kernel does not even look whether the queue is empty.)
+        if failing && matches!(accepted, Accepted::All) {
+            failing = false;
+            shard.with_handler(H::accept_recovered);
+        }
+        let outcome = match accepted {
             Accepted::All if last_round => break,
             Accepted::All => shard.unless_accepting_stops(listener.readable()).await,
             Accepted::Enough => {
@@ -47,6 +55,7 @@ pub(super) async fn accept_loop<H: Handler>(shard: Rc<Shard<H>>, listener: Polle
             retry = RETRY_MIN;
             continue;
         };
+        failing = true;
         shard.with_handler(|handler| handler.accept_failed(&error));
         shard.request_turn();
         if last_round {

@@ -71,6 +71,9 @@ pub trait Handler: 'static {
     /// itself after a pause.
     fn accept_failed(&mut self, error: &io::Error);
 
+    /// After one or more of `accept_failed`: everybody who waited is in, and there is room for more.
+    fn accept_recovered(&mut self);
+
     /// One turn: take letters, look at deadlines, send. Called at least every
     /// [`TICK_MS`](crate::base::wheel::TICK_MS), and after everything that happened.
     fn turn(&mut self, sockets: &Sockets) -> Turn;

@@ -140,6 +140,7 @@ mod tests {
         fn writable(&mut self, _: Key) {}
         fn released(&mut self, _: Key) {}
         fn accept_failed(&mut self, _: &io::Error) {}
+        fn accept_recovered(&mut self) {}
         fn turn(&mut self, _: &Sockets) -> Turn {
             Turn::Exit
         }

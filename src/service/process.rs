@@ -1,5 +1,8 @@
 //! What the process asks of the system before it serves.
 
+use std::io;
+
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that are not connections: rings, eventfds, listeners, logs, and some room.
@@ -35,6 +38,17 @@ pub fn connections_that_fit(descriptors: u64, shards: usize) -> usize {
     usize::try_from(connections)
         .unwrap_or(usize::MAX / 32)
         .min(usize::MAX / 32)
+}
+
+/// What helps when the system gives no more sockets.
+pub(super) fn accept_fix(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => {
+            "raise the limit of open files (ulimit -Hn, LimitNOFILE=), or lower --max-connections"
+        }
+        Some(Errno::NFILE) => "raise the system's limit of open files (sysctl fs.file-max)",
+        _ => "see what uses up the kernel's memory, or lower --max-connections",
+    }
 }
 
 /// 16 bytes that nobody can guess.

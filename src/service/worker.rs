@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::control::Health;
 use super::histogram::Histogram;
+use super::process::accept_fix;
 use crate::base::ids::ShardId;
 use crate::base::io::{Flow, SendOutcome, SocketOp};
 use crate::base::limits::{LETTERS_PER_TURN, SENDS_PER_FLUSH};
@@ -57,6 +58,8 @@ pub(super) struct Worker {
     /// The time of this turn, read at its first event.
     pub(super) now: Option<Now>,
     pub(super) exiting: bool,
+    /// Whether the system gives no sockets at present.
+    pub(super) starved: bool,
     pub(super) health: Arc<Health>,
     /// Sends of each flush that sent anything, and its time.
     pub(super) flush_sends: Histogram,
@@ -82,6 +85,7 @@ impl Worker {
             reports,
             now: None,
             exiting: false,
+            starved: false,
             health,
             flush_sends: Histogram::default(),
             flush_micros: Histogram::default(),
@@ -128,10 +132,20 @@ impl Handler for Worker {
 
     fn accept_failed(&mut self, error: &io::Error) {
         self.health.count_starved();
-        tracing::warn!(
-            shard = self.id.0,
-            "cannot accept a connection: {error}; trying again, others are served meanwhile"
-        );
+        // Once, however many attempts it takes: the metric tells how many.
+        if !std::mem::replace(&mut self.starved, true) {
+            tracing::warn!(
+                shard = self.id.0,
+                "cannot accept connections: {error}; {}; trying again, those who are in are served \
+                 meanwhile",
+                accept_fix(error)
+            );
+        }
+    }
+
+    fn accept_recovered(&mut self) {
+        self.starved = false;
+        tracing::info!(shard = self.id.0, "accepts connections again");
     }
 
     fn turn(&mut self, sockets: &Sockets) -> Turn {

@@ -110,6 +110,7 @@ fn lack_of_descriptors_is_told_and_passes() {
                 client.write_all(b"?").unwrap();
                 client.read_exact(&mut [0]).unwrap();
             }
+            while server.next_event() != Event::AcceptRecovered {}
         });
     });
 }

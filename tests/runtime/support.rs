@@ -53,6 +53,7 @@ pub(crate) enum Event {
     Writable(Key),
     Released(Key),
     AcceptFailed(io::ErrorKind),
+    AcceptRecovered,
 }
 
 /// What the test has the handler do in its next turn.
@@ -154,6 +155,10 @@ impl Handler for Probe {
 
     fn accept_failed(&mut self, error: &io::Error) {
         self.tell(Event::AcceptFailed(error.kind()));
+    }
+
+    fn accept_recovered(&mut self) {
+        self.tell(Event::AcceptRecovered);
     }
 
     fn turn(&mut self, sockets: &Sockets) -> Turn {

@@ -14,6 +14,7 @@ mod dead_peers_are_cut;
 mod drain_delivers_what_was_accepted;
 mod echo_returns_everything;
 mod full_mailboxes_lose_nothing;
+mod lack_of_descriptors_is_told_and_passes;
 mod large_messages_stay_whole;
 mod logs_tell_no_secrets;
 mod publishers_stay_in_order;

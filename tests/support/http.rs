@@ -1,6 +1,7 @@
-//! A blocking HTTP client that shares no code with the server: one connection for each request.
+//! A blocking HTTP client that shares no code with the server: one connection for each request, or one
+//! that is kept.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
@@ -17,6 +18,15 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    fn new(head: &str, body: &str) -> Self {
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        Self {
+            status: status.unwrap_or_else(|| panic!("{head:?} has no status")),
+            head: head.to_owned(),
+            body: body.to_owned(),
+        }
+    }
+
     /// The body, which must be JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{self:?}: {error}"))
@@ -61,12 +71,7 @@ pub(crate) fn send(
     let (head, body) = received
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("{received:?} is no answer"));
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    Answer {
-        status: status.expect("a status"),
-        head: head.to_owned(),
-        body: body.to_owned(),
-    }
+    Answer::new(head, body)
 }
 
 /// Asks for a path.
@@ -78,4 +83,58 @@ pub(crate) fn get(addr: SocketAddr, path: &str) -> Answer {
 pub(crate) fn post(addr: SocketAddr, path: &str, json: &str) -> Answer {
     let headers = [("Content-Type", "application/json")];
     send(addr, "POST", path, &headers, json)
+}
+
+/// A connection for any number of requests, one after the other.
+pub(crate) struct Kept {
+    addr: SocketAddr,
+    stream: BufReader<TcpStream>,
+}
+
+impl Kept {
+    /// Connects. That the API has accepted is known when it has answered something.
+    pub(crate) fn connect(addr: SocketAddr) -> Self {
+        let stream = TcpStream::connect(addr).expect("the API listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
+        stream.set_write_timeout(Some(PATIENCE)).expect("not zero");
+        Self {
+            addr,
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// Asks for a path, and waits for the answer.
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
+        self.ask("GET", path, "");
+        self.answer()
+    }
+
+    /// Sends a request with JSON, or with nothing.
+    pub(crate) fn ask(&mut self, method: &str, path: &str, json: &str) {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{json}",
+            self.addr,
+            json.len()
+        );
+        let stream = self.stream.get_mut();
+        stream.write_all(request.as_bytes()).expect("the API reads");
+    }
+
+    /// Waits for the answer to the request before.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let read = self.stream.read_line(&mut head).expect("an answer");
+            assert!(read > 0, "the API ended the connection after {head:?}");
+        }
+        let length = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .and_then(|(_, length)| length.parse().ok());
+        let mut body = vec![0; length.unwrap_or_else(|| panic!("{head:?} tells no length"))];
+        self.stream.read_exact(&mut body).expect("the whole body");
+        Answer::new(head.trim_end(), &String::from_utf8(body).expect("text"))
+    }
 }

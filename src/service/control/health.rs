@@ -30,7 +30,7 @@ pub(in crate::service) struct Health {
     /// By shard: the monotonic time of its last turn, in milliseconds.
     turns: Box<[AtomicU64]>,
     draining: AtomicBool,
-    /// Shards that cannot accept for want of descriptors, as a count.
+    /// Attempts to accept that failed for want of descriptors or memory.
     starved: AtomicU64,
 }
 
