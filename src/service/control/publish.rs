@@ -215,7 +215,8 @@ impl Control {
             Some(error) => Err(ApiError::unavailable(
                 "overloaded",
                 format!("{error}; try again later"),
-                queued > 0 || error == CallError::Late,
+                // Of several shards each may have failed in its own way.
+                queued > 0 || answers.contains(&Err(CallError::Late)),
             )),
         }
     }
