@@ -78,6 +78,7 @@ pub(super) struct Lane {
     expected: AtomicU64,
     delivered: AtomicU64,
     bytes: AtomicU64,
+    sent_bytes: AtomicU64,
     faults: AtomicU64,
     idle_ns: AtomicU64,
 }
@@ -97,6 +98,8 @@ pub(crate) struct Counts {
     pub(crate) delivered: u64,
     /// Bytes read.
     pub(crate) bytes: u64,
+    /// Bytes written.
+    pub(crate) sent_bytes: u64,
     /// Faults of any kind.
     pub(crate) faults: u64,
     /// Nanoseconds without anything to do.
@@ -195,6 +198,7 @@ impl Shared {
             expected: sum.expected + lane.expected,
             delivered: sum.delivered + lane.delivered,
             bytes: sum.bytes + lane.bytes,
+            sent_bytes: sum.sent_bytes + lane.sent_bytes,
             faults: sum.faults + lane.faults,
             idle_ns: sum.idle_ns + lane.idle_ns,
         })
@@ -258,6 +262,7 @@ impl Lane {
             expected: zero(),
             delivered: zero(),
             bytes: zero(),
+            sent_bytes: zero(),
             faults: zero(),
             idle_ns: zero(),
         })
@@ -278,6 +283,7 @@ impl Lane {
         self.published.store(counts.published, Ordering::Relaxed);
         self.delivered.store(counts.delivered, Ordering::Release);
         self.bytes.store(counts.bytes, Ordering::Relaxed);
+        self.sent_bytes.store(counts.sent_bytes, Ordering::Relaxed);
         self.faults.store(counts.faults, Ordering::Relaxed);
         self.idle_ns.store(counts.idle_ns, Ordering::Relaxed);
     }
@@ -302,6 +308,7 @@ impl Lane {
             owed: self.owed.load(Ordering::Acquire),
             expected: self.expected.load(Ordering::Acquire),
             bytes: self.bytes.load(Ordering::Relaxed),
+            sent_bytes: self.sent_bytes.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
             idle_ns: self.idle_ns.load(Ordering::Relaxed),
         }

@@ -117,12 +117,15 @@ impl Wire {
         }
     }
 
-    /// Sends what is queued; `true` when all of it went.
-    pub(super) fn flush(&mut self) -> io::Result<bool> {
+    /// Sends what is queued, and adds to `sent_bytes` what went; `true` when all of it did.
+    pub(super) fn flush(&mut self, sent_bytes: &mut u64) -> io::Result<bool> {
         let out = &mut self.out;
         while out.sent < out.bytes.len() {
             match self.socket.write(&out.bytes[out.sent..]) {
-                Ok(sent) => out.sent += sent,
+                Ok(sent) => {
+                    out.sent += sent;
+                    *sent_bytes += sent as u64;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

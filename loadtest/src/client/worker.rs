@@ -190,7 +190,7 @@ impl Worker {
         let Some(wire) = &mut conn.wire else {
             return Ok(());
         };
-        let is_done = match wire.flush() {
+        let is_done = match wire.flush(&mut self.receiver.counts.sent_bytes) {
             Ok(is_done) => is_done,
             Err(error) => {
                 self.lose(index, &format!("connection lost: {error}"));
@@ -351,8 +351,10 @@ impl Worker {
         for wire in self.conns.iter_mut().filter_map(|conn| conn.wire.as_mut()) {
             wire.out.push(Opcode::Close, &1_000_u16.to_be_bytes());
             // A goodbye is good manners; a server that is gone misses nothing.
-            let _sent = wire.flush();
+            let _sent = wire.flush(&mut self.receiver.counts.sent_bytes);
         }
+        // What came and went since the last turn.
+        self.shared.lanes[self.lane].show(&self.receiver.counts);
         Finished { faults }
     }
 }

@@ -19,6 +19,9 @@ pub(super) struct WindowCounts {
     pub(super) run_deliveries: u64,
     /// Publications that the schedule had and that were never written.
     pub(super) run_unsent: u64,
+    /// Bytes of all connections, from the handshake to the Close frame that ends each.
+    pub(super) run_received_bytes: u64,
+    pub(super) run_sent_bytes: u64,
 }
 
 /// What the server used.
@@ -81,6 +84,8 @@ impl WindowCounts {
             run_publications: outcome.last.published,
             run_deliveries: outcome.last.delivered,
             run_unsent: outcome.last.owed,
+            run_received_bytes: outcome.last.bytes,
+            run_sent_bytes: outcome.last.sent_bytes,
         }
     }
 }

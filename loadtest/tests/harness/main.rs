@@ -1,10 +1,18 @@
 //! The harness against servers that do wrong on purpose, each in one way: every check must fail the run.
+//! And against the real one, whose numbers must be what the harness saw.
 
 mod clean_runs_pass;
 mod each_fault_fails_the_run;
 mod floor_is_its_own_server;
 mod harness;
+#[path = "../../../tests/support/http.rs"]
+#[allow(dead_code, reason = "it is made for the server's own tests")]
+mod http;
 mod interrupts_end_runs;
 mod planted;
 mod runs_end_in_time;
+mod server_counts_what_clients_saw;
 mod usage_is_explained;
+
+/// How long the server's API may take to answer.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);

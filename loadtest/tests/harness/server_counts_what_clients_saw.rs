@@ -1,0 +1,181 @@
+//! Goal: what the server's API tells of a run is what the harness saw of it, to the byte.
+//! Method: the real server with two shards and the real harness; its report against `/v1/stats` and
+//! `/metrics`.
+//!
+//! The server's binary lies beside the harness's. Cargo builds it for `--workspace`, but not for
+//! `--package shardcast-loadtest`.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::PATIENCE;
+use crate::harness::{Run, run};
+use crate::http::get;
+
+/// A frame without a mask, with a code and no reason.
+const CLOSE_FRAME_BYTES: u64 = 4;
+
+struct Server {
+    child: Child,
+    addr: SocketAddr,
+    api: SocketAddr,
+}
+
+impl Server {
+    fn start() -> Self {
+        let binary =
+            Path::new(env!("CARGO_BIN_EXE_shardcast-loadtest")).with_file_name("shardcast");
+        let mut child = Command::new(&binary)
+            .args("serve --shards 2 --listen 127.0.0.1:0 --api-listen 127.0.0.1:0".split(' '))
+            .args(["--allow-publish", "load.*", "--log-level", "warn"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{}: {error}; build it: cargo build --bin shardcast",
+                    binary.display()
+                )
+            });
+        let banner = BufReader::new(child.stdout.take().expect("piped"));
+        let mut lines = banner.lines().map(|line| line.expect("text"));
+        let mut word_after = |start: &str| -> SocketAddr {
+            let line = lines.find(|line| line.trim_start().starts_with(start));
+            let line = line.unwrap_or_else(|| panic!("the banner says {start}"));
+            let word = line.split_whitespace().last().expect("an address");
+            let addr = word.trim_start_matches("http://").parse();
+            addr.unwrap_or_else(|error| panic!("{line}: {error}"))
+        };
+        let addr = word_after("shardcast");
+        let api = word_after("api");
+        // The banner is one write and the last: nobody misses the pipe.
+        Self { child, addr, api }
+    }
+
+    /// The numbers, once all connections are gone: the harness does not wait until the server has seen it.
+    fn stats(&self) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let stats = get(self.api, "/v1/stats").ok();
+            if stats["total"]["connections"] == 0 {
+                return stats;
+            }
+            assert!(Instant::now() < deadline, "connections stay: {stats}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn metrics(&self) -> String {
+        let answer = get(self.api, "/metrics");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().expect("our own child");
+        self.child.wait().expect("our own child");
+    }
+}
+
+/// The sum over the shards of what a number of `/v1/stats` is, which must be what its total says.
+fn stat(stats: &Value, path: &str) -> u64 {
+    let number = |numbers: &Value| {
+        let number = numbers.pointer(path).and_then(Value::as_u64);
+        number.unwrap_or_else(|| panic!("{path} is a number of {numbers}"))
+    };
+    let shards = stats["shards"].as_array().expect("a list");
+    let sum = shards.iter().map(number).sum();
+    assert_eq!(number(&stats["total"]), sum, "{path}: {stats}");
+    sum
+}
+
+/// The sum of a metric over the series with all of `labels`.
+fn metric(metrics: &str, name: &str, labels: &str) -> u64 {
+    let values = metrics.lines().filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let (of, given) = series.split_once('{')?;
+        (of == name && given.contains(labels)).then(|| value.parse::<u64>().expect("a count"))
+    });
+    let values: Vec<u64> = values.collect();
+    // Drops are told by their cause as well.
+    let of_each_shard = !values.is_empty() && values.len().is_multiple_of(2);
+    assert!(of_each_shard, "{name} {labels}: {values:?}");
+    values.iter().sum()
+}
+
+fn agree(server: &Server, seen: &Run) {
+    let (stats, metrics) = (server.stats(), server.metrics());
+    let setting = |name: &str| seen.report["settings"][name].as_u64().expect("a count");
+    let connections = setting("connections");
+    let bytes_sent = seen.count("run_received_bytes") + connections * CLOSE_FRAME_BYTES;
+    for (path, metric_name, expected) in [
+        ("/connections", "shardcast_connections", 0),
+        ("/subscriptions", "shardcast_subscriptions", 0),
+        ("/topics", "shardcast_topics", 0),
+        ("/accepted", "shardcast_accepted_total", connections),
+        (
+            "/publications",
+            "shardcast_publications_total",
+            seen.count("run_publications"),
+        ),
+        (
+            "/deliveries",
+            "shardcast_deliveries_total",
+            seen.count("run_deliveries"),
+        ),
+        ("/dropped", "shardcast_dropped_total", 0),
+        (
+            "/messages_received",
+            "shardcast_messages_received_total",
+            // A subscribe from each subscriber.
+            seen.count("run_publications") + setting("subscribers"),
+        ),
+        ("/messages_ignored", "shardcast_messages_ignored_total", 0),
+        (
+            "/bytes_received",
+            "shardcast_received_bytes_total",
+            seen.count("run_sent_bytes"),
+        ),
+        // The harness says goodbye and does not wait for the answer.
+        ("/bytes_sent", "shardcast_sent_bytes_total", bytes_sent),
+    ] {
+        assert_eq!(stat(&stats, path), expected, "{path}: {stats}");
+        assert_eq!(metric(&metrics, metric_name, ""), expected, "{metrics}");
+    }
+    let causes = stats["total"]["closed"].as_object().expect("by cause");
+    for cause in causes.keys() {
+        let expected = if cause == "peer_closed" {
+            connections
+        } else {
+            0
+        };
+        let path = format!("/closed/{cause}");
+        assert_eq!(stat(&stats, &path), expected, "{cause}: {stats}");
+        let label = format!("cause=\"{cause}\"");
+        let closed = metric(&metrics, "shardcast_closed_total", &label);
+        assert_eq!(closed, expected, "{cause}: {metrics}");
+    }
+}
+
+#[test]
+fn every_number_is_what_the_harness_counted() {
+    for scenario in [
+        "fanout --subscribers 12 --topics 3 --publishers 4 --window 3 --burst 2",
+        "p2p --clients 8 --window 2",
+    ] {
+        let server = Server::start();
+        let url = format!("--url ws://{}/_broadcast", server.addr);
+        let times = "--warmup 200ms --duration 500ms --threads 2 --checks-only";
+        let seen = run(&format!("{scenario} {url} {times}"));
+        assert_eq!(seen.code, 0, "{}{}", seen.stdout, seen.stderr);
+        assert!(seen.count("run_deliveries") > 100, "{}", seen.stdout);
+        agree(&server, &seen);
+    }
+}
