@@ -119,6 +119,9 @@ fn unknown_path_and_wrong_method_lead_to_the_description() {
             assert_eq!(answer.json()["error"], error);
             let message = answer.json()["message"].to_string();
             assert!(message.contains("/v1/openapi.json"), "{message}");
+            // RFC 9110, section 15.5.6, demands it.
+            let allow = answer.head.to_ascii_lowercase().contains("\r\nallow: ");
+            assert_eq!(allow, status == 405, "{answer:?}");
         }
         let description = get(api, "/v1/openapi.json").ok();
         assert!(description["paths"]["/v1/publish"]["post"].is_object());

@@ -204,7 +204,8 @@ impl Shards {
 
 /// Numbers in the OpenMetrics text format, each for every shard.
 #[utoipa::path(get, path = "/metrics", responses(
-    (status = 200, description = "OpenMetrics text", body = String),
+    (status = 200, description = "OpenMetrics text", body = String,
+        content_type = "application/openmetrics-text"),
     (status = 401, description = "No token, or a wrong one", body = super::error::ErrorBody),
     (status = 503, description = "A shard does not answer", body = super::error::ErrorBody)
 ), security(("token" = [])))]

@@ -1,8 +1,8 @@
 //! The API's own description.
 
 use axum::Json;
-use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Header, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{health, inspect, metrics, publish};
@@ -22,7 +22,7 @@ use super::{health, inspect, metrics, publish};
         health::readyz,
         openapi,
     ),
-    modifiers(&BearerToken)
+    modifiers(&BearerToken, &Refusals)
 )]
 struct Description;
 
@@ -33,6 +33,31 @@ impl Modify for BearerToken {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// What is refused before a handler is asked, and what such answers carry: see `auth` and `error`.
+struct Refusals;
+
+impl Modify for Refusals {
+    fn modify(&self, document: &mut Document) {
+        let error = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("ErrorBody")))
+            .build();
+        let unknown_host = ResponseBuilder::new()
+            .description("`Host` is not a name of the API's")
+            .content("application/json", error)
+            .build();
+        for path in document.paths.paths.values_mut() {
+            for operation in [&mut path.get, &mut path.post].into_iter().flatten() {
+                let responses = &mut operation.responses.responses;
+                responses.insert("421".to_owned(), unknown_host.clone().into());
+                if let Some(RefOr::T(unauthorized)) = responses.get_mut("401") {
+                    let headers = &mut unauthorized.headers;
+                    headers.insert("WWW-Authenticate".to_owned(), Header::default().into());
+                }
+            }
+        }
     }
 }
 

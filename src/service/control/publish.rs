@@ -46,10 +46,11 @@ pub(super) async fn bound_body(
 /// One publication.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"channel": "demo", "event": "hello", "data": {"text": "hi"}}))]
 pub(super) struct PublishRequest {
     /// The topic space: an app's name or an endpoint's path. Default: that of the first endpoint.
     app: Option<String>,
-    /// Where to.
+    /// Where to: 1 to 1,024 bytes, as for the other names.
     #[schema(min_length = 1, max_length = 1024)]
     channel: String,
     /// What happened.
@@ -57,7 +58,7 @@ pub(super) struct PublishRequest {
     event: String,
     /// With what: any JSON, passed on as it is written. Absent is not the same as null.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     data: Option<Box<RawValue>>,
     /// What the message is to be known by. Default: a new ULID.
     #[schema(min_length = 1, max_length = 1024)]
