@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -11,6 +12,10 @@ use crate::failure::Failure;
 
 /// What shells say of a program that SIGINT has ended.
 const ENDED_AT_ONCE: i32 = 130;
+
+/// Two that come within this time are one: `timeout -s INT` sends the signal to the process and to its
+/// group, and nobody presses so quickly. Less than the time that a run takes to say that another one helps.
+const SAME: Duration = Duration::from_millis(90);
 
 /// Whether somebody has asked for an early end.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +53,13 @@ impl Interrupt {
 
     async fn hear(self, mut signals: Signal) {
         signals.recv().await;
+        let first = Instant::now();
         self.0.store(true, Ordering::Relaxed);
-        signals.recv().await;
-        std::process::exit(ENDED_AT_ONCE);
+        loop {
+            signals.recv().await;
+            if first.elapsed() > SAME {
+                std::process::exit(ENDED_AT_ONCE);
+            }
+        }
     }
 }

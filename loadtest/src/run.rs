@@ -194,14 +194,13 @@ impl Run<'_> {
         if self.wait_until(planned_ns) == Waited::Over {
             return planned_ns;
         }
-        self.progress.say(
-            "ending early, as soon as the last deliveries are here; Ctrl-C again ends at once",
-        );
         // Not now: what is planned before the threads know must not count.
         let end_ns = planned_ns.min(self.shared.clock.now_ns() + nanos(BREATH));
         self.shared.end_window(end_ns);
-        // The next Ctrl-C ends the process.
+        // Another Ctrl-C ends the process.
         self.wait_until(end_ns);
+        self.progress
+            .say("ended early; waiting for the last deliveries, and Ctrl-C again ends at once");
         end_ns
     }
 

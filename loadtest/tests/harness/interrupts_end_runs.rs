@@ -59,6 +59,22 @@ fn closed_loop_reports_what_it_measured() {
 }
 
 #[test]
+fn signal_that_is_sent_again_at_once_is_one() {
+    let server = Planted::start(Plant::Nothing);
+    let running = start(&format!(
+        "fanout {} --subscribers 3 --duration 60s",
+        server.url()
+    ));
+    server.wait_for_publications(50);
+    // `timeout` sends it to the process and to its group. This takes a few milliseconds, so that some come
+    // when the first has been noticed.
+    for _ in 0..5_000 {
+        running.interrupt();
+    }
+    is_void_with_all_it_published(&running.wait());
+}
+
+#[test]
 fn open_loop_owes_nothing_of_the_time_that_was_cut_off() {
     let ended = interrupted(Plant::Nothing, "--rate 200 --publishers 2", 10);
     is_void_with_all_it_published(&ended);
