@@ -165,6 +165,12 @@ def main():
     parser.add_argument("--only", help="rows whose name has this in it")
     parser.add_argument("--max-steal", default="1", help="percent")
     asked = parser.parse_args()
+    for needed, how in [
+        (RELEASE / "shardcast-loadtest", "cargo build --release --workspace"),
+        (BUN / "node_modules", f"npm install --prefix {BUN.relative_to(LOADTEST.parent)}"),
+    ]:
+        if not needed.exists():
+            raise Failed(f"{needed} is missing: {how}")
 
     print("| what | server | core time per delivery, or memory per connection | ratio | busy | deliveries/s | p99 ms |")
     print("|---|---|---|---|---|---|---|")
@@ -177,8 +183,11 @@ def main():
 def measure_row(row, asked, report):
     pace = ["--duration", row.duration or asked.duration, "--max-steal", asked.max_steal]
     reports = {server: [] for server in ["shardcast", *row.others]}
-    for _ in range(row.rounds or asked.rounds):
+    rounds = row.rounds or asked.rounds
+    for round in range(1, rounds + 1):
         for server, runs in reports.items():
+            if sys.stderr.isatty():
+                print(f"\r\033[K{row.name}: {server}, round {round} of {rounds}", end="\r", file=sys.stderr)
             tries = (measure(server, [*row.arguments, *pace], report) for _ in range(TRIES))
             if not (one := next(filter(None, tries), None)):
                 raise Failed(f"{row.name}: the machine is too disturbed to measure")
