@@ -9,6 +9,7 @@ mod numbers_and_channels_are_told;
 mod publish_command_goes_through_it;
 mod publish_command_tells_what_went_wrong;
 mod published_reaches_subscribers;
+mod secrets_stay_secret;
 mod stalled_shard_is_seen;
 mod starts_only_if_safe;
 mod strangers_are_kept_out;
