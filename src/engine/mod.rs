@@ -33,6 +33,7 @@ mod heartbeat;
 mod meter;
 mod perform;
 mod pings;
+mod receive;
 mod waiting;
 
 #[cfg(test)]

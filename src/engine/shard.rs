@@ -9,18 +9,18 @@
 //! - **output**, once per turn: [`Shard::flush`] for what is to be sent, [`Shard::poll_socket_op`],
 //!   [`Shard::poll_asked`], [`Shard::take_posted`].
 //!
-//! The rest of `impl Shard` lies beside the nouns it is about: `handshake`, `perform` (what a dialect
-//! wants done), `waiting`, `fan_out`, `flush`, `heartbeat`, `closing`, `drain`.
+//! The rest of `impl Shard` lies beside the nouns it is about: `handshake`, `receive` (frames and
+//! messages), `meter`, `perform` (what a dialect wants done), `waiting`, `fan_out`, `flush`,
+//! `heartbeat`, `closing`, `drain`.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::admission::{Admission, Admit};
-use super::busy::PeerEnd;
 use super::conn::{Conn, NEVER_MS, Phase};
 use super::decider::Asked;
-use super::dialect::{Actions, ConnView, Dialect, Message};
+use super::dialect::{Actions, ConnView, Dialect};
 use super::disconnect::Cause;
 use super::drain::Drain;
 use super::endpoint::Endpoint;
@@ -28,7 +28,6 @@ use super::fan_out::Stalled;
 use super::handshake::Handshake;
 use super::interest::{Interest, ShardMask};
 use super::mailbox::Mesh;
-use super::pings::Pings;
 use super::publication::AppId;
 use super::stats::Stats;
 use super::topic_table::{Subscriptions, TopicTable};
@@ -40,7 +39,7 @@ use crate::base::random::Random;
 use crate::base::slab::{Key, Slab};
 use crate::base::time::Now;
 use crate::base::wheel::Wheel;
-use crate::codec::ws::{Decoded, Decoder, Event, MessageLimits, OpCode, write_frame};
+use crate::codec::ws::Decoder;
 
 /// What a shard is built from.
 #[derive(Debug)]
@@ -224,83 +223,6 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(key) {
             conn.watched = false;
             self.writable.push_back(key);
-        }
-    }
-
-    /// Frames, at any split.
-    pub(super) fn handle_frames(&mut self, now: Now, key: Key, bytes: &mut [u8]) {
-        let Some(conn) = self.conns.get_mut(key) else {
-            return;
-        };
-        let limits = &self.endpoints[usize::from(conn.endpoint)].limits;
-        let message_limits = MessageLimits {
-            bytes_max: limits.message_bytes_max,
-            frames_max: limits.message_frames_max,
-        };
-        let is_metered = !limits.read_rates.are_off() && !conn.is_trusted && self.drain.is_none();
-        let mut pings = Pings::default();
-        // Out of its connection while its events borrow from it; a pointer's worth of moving.
-        let mut decoder = std::mem::take(&mut conn.decoder);
-        let mut position = 0;
-        loop {
-            let (consumed, is_event) = match decoder.decode(&mut bytes[position..], message_limits)
-            {
-                Ok(Decoded { consumed, event }) => {
-                    let is_event = event.is_some();
-                    if let Some(event) = event {
-                        self.handle_event(now, key, event, &mut pings);
-                    }
-                    (consumed, is_event)
-                }
-                Err(error) => {
-                    self.close(now, key, Cause::from(error));
-                    return;
-                }
-            };
-            if !self.is_open(key) {
-                return;
-            }
-            position += consumed;
-            if is_metered {
-                let rest = &bytes[position..];
-                if self.meter(now, key, u64::from(is_event), consumed, rest) {
-                    break;
-                }
-            }
-            if !is_event {
-                break;
-            }
-        }
-        if let Some(payload) = pings.unanswered() {
-            self.reply(key, |out| write_frame(out, OpCode::Pong, payload));
-        }
-        if let Some(conn) = self.conns.get_mut(key) {
-            conn.decoder = decoder;
-        }
-    }
-
-    fn handle_event(&mut self, now: Now, key: Key, event: Event<'_>, pings: &mut Pings) {
-        match event {
-            Event::Message { kind, payload } => {
-                self.stats.messages_received += 1;
-                let Some(conn) = self.conns.get_mut(key) else {
-                    return;
-                };
-                match &mut conn.busy {
-                    // After Close nothing of a peer counts.
-                    Some(busy) if busy.peer_end.is_some() => {}
-                    Some(busy) => busy.parked.push(kind, payload),
-                    None => self.handle_message(now, key, Message { kind, payload }),
-                }
-            }
-            Event::Ping(payload) if pings.may_wait(payload) => {}
-            Event::Ping(payload) => self.reply(key, |out| write_frame(out, OpCode::Pong, payload)),
-            Event::Pong(_) => {}
-            Event::Close(frame) => {
-                // The code goes back as it came; a Close without one is answered without one.
-                let code = frame.map(|frame| frame.code);
-                self.handle_peer_end(now, key, PeerEnd::Close(code));
-            }
         }
     }
 

@@ -1,0 +1,89 @@
+//! What an open connection sends: frames out of bytes, and what each of them is for.
+
+use super::busy::PeerEnd;
+use super::dialect::Message;
+use super::disconnect::Cause;
+use super::pings::Pings;
+use super::shard::Shard;
+use crate::base::slab::Key;
+use crate::base::time::Now;
+use crate::codec::ws::{Decoded, Event, MessageLimits, OpCode, write_frame};
+
+impl Shard {
+    /// Frames, at any split.
+    pub(super) fn handle_frames(&mut self, now: Now, key: Key, bytes: &mut [u8]) {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        let limits = &self.endpoints[usize::from(conn.endpoint)].limits;
+        let message_limits = MessageLimits {
+            bytes_max: limits.message_bytes_max,
+            frames_max: limits.message_frames_max,
+        };
+        let is_metered = !limits.read_rates.are_off() && !conn.is_trusted && self.drain.is_none();
+        let mut pings = Pings::default();
+        // Out of its connection while its events borrow from it; a pointer's worth of moving.
+        let mut decoder = std::mem::take(&mut conn.decoder);
+        let mut position = 0;
+        loop {
+            let (consumed, is_event) = match decoder.decode(&mut bytes[position..], message_limits)
+            {
+                Ok(Decoded { consumed, event }) => {
+                    let is_event = event.is_some();
+                    if let Some(event) = event {
+                        self.handle_event(now, key, event, &mut pings);
+                    }
+                    (consumed, is_event)
+                }
+                Err(error) => {
+                    self.close(now, key, Cause::from(error));
+                    return;
+                }
+            };
+            if !self.is_open(key) {
+                return;
+            }
+            position += consumed;
+            if is_metered {
+                let rest = &bytes[position..];
+                if self.meter(now, key, u64::from(is_event), consumed, rest) {
+                    break;
+                }
+            }
+            if !is_event {
+                break;
+            }
+        }
+        if let Some(payload) = pings.unanswered() {
+            self.reply(key, |out| write_frame(out, OpCode::Pong, payload));
+        }
+        if let Some(conn) = self.conns.get_mut(key) {
+            conn.decoder = decoder;
+        }
+    }
+
+    fn handle_event(&mut self, now: Now, key: Key, event: Event<'_>, pings: &mut Pings) {
+        match event {
+            Event::Message { kind, payload } => {
+                self.stats.messages_received += 1;
+                let Some(conn) = self.conns.get_mut(key) else {
+                    return;
+                };
+                match &mut conn.busy {
+                    // After Close nothing of a peer counts.
+                    Some(busy) if busy.peer_end.is_some() => {}
+                    Some(busy) => busy.parked.push(kind, payload),
+                    None => self.handle_message(now, key, Message { kind, payload }),
+                }
+            }
+            Event::Ping(payload) if pings.may_wait(payload) => {}
+            Event::Ping(payload) => self.reply(key, |out| write_frame(out, OpCode::Pong, payload)),
+            Event::Pong(_) => {}
+            Event::Close(frame) => {
+                // The code goes back as it came; a Close without one is answered without one.
+                let code = frame.map(|frame| frame.code);
+                self.handle_peer_end(now, key, PeerEnd::Close(code));
+            }
+        }
+    }
+}
