@@ -179,7 +179,8 @@ impl Client {
         peeked.map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |_| true)
     }
 
-    fn head(&mut self) -> String {
+    /// Reads status line and headers of an answer in HTTP.
+    pub(crate) fn head(&mut self) -> String {
         loop {
             let unread = &self.received[self.taken..];
             if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -121,6 +121,20 @@ impl Server {
         }
     }
 
+    /// A counter of `/metrics`, summed over its samples that have this label, such as `cause="idle"`;
+    /// every one has the label `""`.
+    pub(crate) fn counter(&self, name: &str, label: &str) -> u64 {
+        let answer = http::get(self.api.expect("the banner names the API"), "/metrics");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let name = format!("shardcast_{name}_total{{");
+        let lines = answer.body.lines();
+        let samples = lines.filter(|line| line.starts_with(&name) && line.contains(label));
+        let values = samples.map(|line| line.rsplit(' ').next().and_then(|it| it.parse().ok()));
+        values
+            .map(|value: Option<u64>| value.expect("a number"))
+            .sum()
+    }
+
     /// The URL of the strav endpoint.
     pub(crate) fn url(&self) -> String {
         format!("ws://{}/_broadcast", self.addr)
@@ -168,11 +182,20 @@ impl Server {
 
     /// Memory of the process that is not swapped out or shared with the disk.
     pub(crate) fn resident_bytes(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    /// The most of it that there has been at any time.
+    pub(crate) fn peak_resident_bytes(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, key: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("the server runs");
         let kib = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(key))
             .and_then(|rest| rest.trim().strip_suffix(" kB"))
             .expect("the kernel tells it");
         1_024 * kib.parse::<usize>().expect("a number")

@@ -79,12 +79,24 @@ impl HeadError {
 /// # Ok::<(), shardcast::codec::http::HeadError>(())
 /// ```
 pub fn parse_head(head: &mut BytesMut) -> Result<RequestHead, HeadError> {
+    let is_target_sound = is_target_sound(head);
     match RequestHeadDecoder.decode(head) {
-        Ok(Decoded::Some(head)) => Ok(head),
-        Ok(Decoded::Insufficient | Decoded::InsufficientAtLeast(_)) | Err(_) => {
-            Err(HeadError::RequestLine)
-        }
+        Ok(Decoded::Some(head)) if is_target_sound => Ok(head),
+        _ => Err(HeadError::RequestLine),
     }
+}
+
+/// Whether the request target is free of what the decoder lets pass: it drops a fragment, which no
+/// target has, and takes bytes that are not ASCII and an absolute form without a scheme.
+///
+/// Source: RFC 9112, section 3.2; RFC 3986, appendix A.
+fn is_target_sound(head: &[u8]) -> bool {
+    let line = head.split(|&byte| byte == b'\r').next();
+    let target = line.and_then(|line| line.split(|&byte| byte == b' ').nth(1));
+    target.is_some_and(|target| {
+        let is_sound = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
+        target.first() != Some(&b':') && target.iter().all(is_sound)
+    })
 }
 
 #[cfg(test)]
@@ -131,6 +143,10 @@ mod tests {
             "G(T / HTTP/1.1",
             "GET a/b HTTP/1.1",
             "PRI * HTTP/2.0",
+            "GET /#a HTTP/1.1",
+            "GET /?a#b HTTP/1.1",
+            "GET /?\u{e9} HTTP/1.1",
+            "GET ://a/ HTTP/1.1",
         ] {
             let text = format!("{line}\r\nHost: a\r\n\r\n");
             assert_eq!(scan_whole(text.as_bytes()), Ok(Some(text.len())), "{line}");

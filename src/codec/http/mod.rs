@@ -6,6 +6,7 @@
 
 mod head;
 mod head_scanner;
+mod host;
 mod response;
 mod upgrade;
 

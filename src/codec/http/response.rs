@@ -20,7 +20,7 @@ pub struct Refusal {
     pub status: StatusCode,
     /// Headers beyond `Content-Type`, `Content-Length` and `Connection: close`.
     pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
-    /// One sentence of plain text for whoever debugs the client.
+    /// One sentence of plain text for whoever debugs the client; empty where no content may be.
     pub body: Cow<'static, str>,
 }
 
@@ -43,6 +43,14 @@ impl Refusal {
         value: impl Into<Cow<'static, str>>,
     ) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same without the sentence: the answer to HEAD, behind which a client reads no content and
+    /// would take it for another answer (RFC 9110, section 9.3.2).
+    #[must_use]
+    pub fn without_content(mut self) -> Self {
+        self.body = Cow::Borrowed("");
         self
     }
 
@@ -145,8 +153,10 @@ pub fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal) {
     out.push(b' ');
     out.extend_from_slice(reason.as_bytes());
     out.extend_from_slice(b"\r\n");
-    write_header(out, "Content-Type", "text/plain; charset=utf-8");
-    write_header(out, "Content-Length", &refusal.body.len().to_string());
+    if !refusal.body.is_empty() {
+        write_header(out, "Content-Type", "text/plain; charset=utf-8");
+        write_header(out, "Content-Length", &refusal.body.len().to_string());
+    }
     write_header(out, "Connection", "close");
     for (name, value) in &refusal.headers {
         write_header(out, name, value);
@@ -251,6 +261,14 @@ mod tests {
              Allow: GET\r\n\
              \r\n\
              A WebSocket handshake uses the method GET."
+        );
+    }
+
+    #[test]
+    fn refusal_without_content_announces_none() {
+        assert_eq!(
+            written(&Refusal::method_not_allowed().without_content()),
+            "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nAllow: GET\r\n\r\n"
         );
     }
 

@@ -6,6 +6,8 @@ use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::head::RequestHead;
+use super::head_scanner::is_token_byte;
+use super::host::is_host;
 use super::response::Refusal;
 
 /// Base64 of 16 bytes: 22 characters and two of padding.
@@ -65,9 +67,11 @@ impl UpgradeRequest {
         self.header("sec-websocket-key").unwrap_or_default()
     }
 
-    /// The subprotocols offered, the client's favourite first.
+    /// The subprotocols offered, the client's favourite first. What is no token is no offer: it could
+    /// not be agreed to.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
-        self.header_list("sec-websocket-protocol")
+        let offers = self.header_list("sec-websocket-protocol");
+        offers.filter(|offer| offer.bytes().all(is_token_byte))
     }
 }
 
@@ -99,6 +103,9 @@ impl UpgradeRequest {
 /// # Ok::<(), shardcast::codec::http::HeadError>(())
 /// ```
 pub fn check_upgrade(head: RequestHead) -> Result<UpgradeRequest, Refusal> {
+    if head.method == Method::HEAD {
+        return Err(Refusal::method_not_allowed().without_content());
+    }
     if head.method != Method::GET {
         return Err(Refusal::method_not_allowed());
     }
@@ -111,9 +118,9 @@ pub fn check_upgrade(head: RequestHead) -> Result<UpgradeRequest, Refusal> {
     if !head.uri.path().starts_with('/') {
         return Err(Refusal::bad_request("The request target is not a path."));
     }
-    if count(&head, "host") != 1 {
+    if !the_only(&head, "host").is_some_and(is_host) {
         return Err(Refusal::bad_request(
-            "The request needs exactly one Host header.",
+            "The request needs exactly one Host header, which names a host.",
         ));
     }
     if !list_contains(&head, "upgrade", "websocket") {
@@ -276,6 +283,7 @@ mod tests {
             (changed("Host: example.com\r\n", ""), 400),
             (with_header("Host: other.example"), 400),
             (with_header("Host: example.com"), 400),
+            (changed("example.com", "a@example.com"), 400),
             (changed("Upgrade: websocket\r\n", ""), 426),
             (changed("Upgrade: websocket", "Upgrade: h2c"), 426),
             (changed("Upgrade: websocket", "Upgrade: websockets"), 426),
@@ -329,11 +337,17 @@ mod tests {
     }
 
     #[test]
+    fn refusal_of_head_has_no_content() {
+        let refused = |method| check(&changed("GET", method)).expect_err("no GET");
+        assert_eq!(refused("HEAD"), refused("POST").without_content());
+    }
+
+    #[test]
     fn upgrade_request_tells_what_the_head_held() {
         let text = changed("/ws", "/ws/a%2Fb?token=x%20y&n").replace(
             "Host:",
             "Origin: https://a.example\r\nX-Name: Ünal\r\nX-Odd: a\r\nX-Odd: b\r\n\
-             Sec-WebSocket-Protocol: chat.v2, chat.v1 ,\r\nSec-WebSocket-Protocol: chat\r\nHost:",
+             Sec-WebSocket-Protocol: a b, chat.v2, \"c\", chat.v1 ,\r\nSec-WebSocket-Protocol: chat\r\nHost:",
         );
         let request = check(&text).expect("sound");
         assert_eq!(request.path(), "/ws/a%2Fb");

@@ -1,0 +1,11 @@
+//! What a peer can do who means harm: requests that are none, and everything that costs a server more
+//! than its sender. Real sockets, both drivers.
+//!
+//! A row is a few lines: what is sent, and what must come of it. That nobody else notices, that memory
+//! stays bounded and that exactly what happened is counted is checked for all rows alike.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod heads;
+mod request_heads_are_judged_by_the_book;
