@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ahash::RandomState;
-use papaya::{Compute, HashMap, Operation};
+use papaya::{Compute, HashMap, Operation, ResizeMode};
 
 use super::publication::AppId;
 use crate::base::ids::ShardId;
@@ -86,7 +86,16 @@ impl Interest {
         let hasher = RandomState::with_seed(seed as usize);
         Self {
             apps: (0..apps)
-                .map(|_| HashMap::with_hasher(hasher.clone()))
+                .map(|_| {
+                    // In the incremental mode, the default, a name that comes and goes without end
+                    // made each access dearer than the one before: one client's subscribes and
+                    // unsubscribes held a shard for 10 s. Here whoever finds a table full copies
+                    // all of it, for which other writers wait; readers do not.
+                    HashMap::builder()
+                        .hasher(hasher.clone())
+                        .resize_mode(ResizeMode::Blocking)
+                        .build()
+                })
                 .collect(),
         }
     }
