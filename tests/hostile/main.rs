@@ -7,5 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod abuse;
+mod abuse_costs_nobody_else;
 mod heads;
 mod request_heads_are_judged_by_the_book;
