@@ -26,7 +26,16 @@ pub(super) struct Abuse<'a> {
 impl Abuse<'_> {
     /// Does it to a server of two shards on each driver, with healthy clients beside it.
     pub(super) fn hold(&self, abuse: impl Fn(&Server)) {
-        let flags = [&["--allow-publish", "*"], self.flags].concat();
+        // Without pings a delivery that does not come is soon noticed.
+        let own = [
+            "--allow-publish",
+            "*",
+            "--ping-interval",
+            "0",
+            "--idle-timeout",
+            "0",
+        ];
+        let flags = [&own, self.flags].concat();
         for server in servers(&[2], &flags) {
             let healthy = Healthy::start(server.addr);
             let peak_bytes = server.peak_resident_bytes();
