@@ -3,6 +3,8 @@
 //! Nothing here is true because enough time has passed: every wait is for an event, and ends early
 //! unless something is broken.
 
+#[path = "../support/contract/mod.rs"]
+mod contract;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,6 +19,7 @@ mod full_mailboxes_lose_nothing;
 mod lack_of_descriptors_is_told_and_passes;
 mod large_messages_stay_whole;
 mod logs_tell_no_secrets;
+mod planted_faults_are_named;
 mod publishers_stay_in_order;
 mod reload_keeps_connections;
 mod slow_consumers_hurt_nobody_else;

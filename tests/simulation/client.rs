@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use shardcast::base::random::Random;
 
+use crate::contract::{Broken, broken};
 use crate::frames::{
     BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, push_frame, read_frame, take_response,
 };
-use crate::trace::{Broken, broken};
 use crate::wires::Wire;
 
 /// How a client ended its connection by itself.

@@ -8,36 +8,7 @@ use shardcast::base::limits::NAME_BYTES_MAX;
 use shardcast::base::random::Random;
 use shardcast::engine::decider::{Decider, Question, Ruling, Verdict};
 
-/// What a client is told about a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reply {
-    Ok,
-    Unauthorized,
-    AuthorizationFailed,
-    PublishDenied,
-    PublishFailed,
-}
-
-impl Reply {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Ok,
-        Self::Unauthorized,
-        Self::AuthorizationFailed,
-        Self::PublishDenied,
-        Self::PublishFailed,
-    ];
-
-    /// The reply that an `err` with this reason is.
-    pub(crate) fn from_reason(reason: &str) -> Option<Self> {
-        match reason {
-            "unauthorized" => Some(Self::Unauthorized),
-            "authorization failed" => Some(Self::AuthorizationFailed),
-            "publish denied" => Some(Self::PublishDenied),
-            "publish failed" => Some(Self::PublishFailed),
-            _ => None,
-        }
-    }
-}
+use crate::contract::{Channel, Reply};
 
 /// Who decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +64,7 @@ const LAWS: [(&str, Sentence, Sentence); 12] = {
 
 impl Law {
     /// The law of the channel with this name.
-    pub(crate) fn of(channel: &str) -> Self {
+    fn of(channel: &str) -> Self {
         let kind = channel.split('-').next().unwrap_or_default();
         let (_, subscribe, publish) = LAWS
             .into_iter()
@@ -106,8 +77,19 @@ impl Law {
         }
     }
 
+    /// The channel with this name, as the checker knows it.
+    pub(crate) fn channel(name: &str) -> Channel {
+        let law = Self::of(name);
+        Channel {
+            name: name.to_owned(),
+            subscribe: law.subscribe_reply(),
+            publish: law.publish_reply(),
+            may_wait: law.may_wait(),
+        }
+    }
+
     /// What a subscribe of somebody who is not a member is told.
-    pub(crate) fn subscribe_reply(self) -> Reply {
+    fn subscribe_reply(self) -> Reply {
         match self.subscribe.1 {
             _ if self.too_long => Reply::Unauthorized,
             Verdict::Allow => Reply::Ok,
@@ -117,7 +99,7 @@ impl Law {
     }
 
     /// What a publish is told; nothing when it is accepted.
-    pub(crate) fn publish_reply(self) -> Option<Reply> {
+    fn publish_reply(self) -> Option<Reply> {
         match (self.subscribe.1, self.publish.1) {
             _ if self.too_long => Some(Reply::PublishDenied),
             (Verdict::Deny, _) => Some(Reply::Unauthorized),
@@ -129,7 +111,7 @@ impl Law {
     }
 
     /// Whether a request here may have to wait for a decision.
-    pub(crate) fn may_wait(self) -> bool {
+    fn may_wait(self) -> bool {
         self.subscribe.0 != Judge::Shard || self.publish.0 != Judge::Shard
     }
 

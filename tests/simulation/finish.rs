@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use shardcast::engine::drain::DrainPhase;
 
+use crate::contract::{Broken, Checked, broken};
 use crate::decider::DECIDED_MS;
-use crate::trace::{Broken, Checked, broken};
 use crate::wires::Wire;
 use crate::world::World;
 

@@ -11,13 +11,13 @@
 //! `SHARDCAST_SIM_SEEDS=N` runs N seeds instead of the usual number, `SHARDCAST_SIM_SEED=x` runs one
 //! and prints its log.
 
-mod checker;
 mod client;
+#[path = "../support/contract/mod.rs"]
+mod contract;
 mod decider;
 mod faults;
 mod finish;
 mod frames;
-mod owed;
 mod plan;
 mod steps;
 mod trace;

@@ -5,12 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use shardcast::base::ids::ShardId;
 use shardcast::engine::disconnect::Cause;
 
-use crate::checker::Request;
 use crate::client::{Client, Heard};
+use crate::contract::{Broken, Checked, Request, Said, broken, publish_text, read_text};
 use crate::faults::{Fault, redirect};
-use crate::frames::{Said, data, read_text};
 use crate::plan::Happening;
-use crate::trace::{Broken, Checked, broken};
 use crate::world::World;
 
 /// Where everybody comes from. (192.0.2.0/24 is kept for documentation.)
@@ -141,10 +139,8 @@ impl World {
             Request::Publish { .. } if !client.publishes => return Vec::new(),
             Request::Publish { .. } => {
                 let number = client.next_number(channel);
-                let data = data(index, channel, number, self.plan.data_bytes_max)
-                    .map_or_else(String::new, |data| format!(r#","d":{data}"#));
-                let text =
-                    format!(r#"{{"t":"pub","c":"{name}","e":"{index}.{channel}.{number}"{data}}}"#);
+                let bytes_max = self.plan.data_bytes_max;
+                let text = publish_text(name, (index, channel, number), bytes_max);
                 (Request::Publish { number }, text)
             }
         };

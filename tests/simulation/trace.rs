@@ -2,25 +2,7 @@
 
 use std::fmt;
 
-/// A promise that was not kept.
-#[derive(Debug, Clone)]
-pub(crate) struct Broken {
-    /// Which one: a clause of the delivery contract, or a word for what else must hold.
-    pub(crate) rule: &'static str,
-    /// What was seen.
-    pub(crate) what: String,
-}
-
-/// The outcome of one check.
-pub(crate) type Checked = Result<(), Broken>;
-
-/// Says that `rule` was broken.
-pub(crate) fn broken<T>(rule: &'static str, what: impl Into<String>) -> Result<T, Broken> {
-    Err(Broken {
-        rule,
-        what: what.into(),
-    })
-}
+use crate::contract::Broken;
 
 /// A failed run, with all that is needed to see it again.
 #[derive(Debug, Clone)]
@@ -64,7 +46,7 @@ pub(crate) struct Report {
     pub(crate) drains: u64,
     /// Shards whose every delivery was accounted for, to the last one.
     pub(crate) exact_accounts: u64,
-    /// Replies read, in the order of [`crate::decider::Reply::ALL`].
+    /// Replies read, in the order of [`crate::contract::Reply::ALL`].
     pub(crate) replies: [u64; 5],
     /// Times a fault was planted.
     pub(crate) planted: u64,

@@ -8,8 +8,8 @@ use shardcast::base::wheel::TICK_MS;
 use shardcast::engine::disconnect::Cause;
 
 use crate::client::Ending;
+use crate::contract::{Checked, broken};
 use crate::decider::answer;
-use crate::trace::{Checked, broken};
 use crate::wires::{Port, Wire};
 use crate::world::{Answer, World};
 

@@ -22,12 +22,12 @@ use shardcast::engine::mailbox::{Inbox, connect};
 use shardcast::engine::publication::AppId;
 use shardcast::engine::shard::{Shard, ShardConfig};
 
-use crate::checker::{Around, Checker};
 use crate::client::Client;
-use crate::decider::{Script, channels};
+use crate::contract::{Around, Broken, Checker};
+use crate::decider::{Law, Script, channels};
 use crate::faults::{Fault, Planted};
 use crate::plan::Plan;
-use crate::trace::{Broken, Report, TellSeed, Trace, Violation};
+use crate::trace::{Report, TellSeed, Trace, Violation};
 use crate::wires::Wire;
 
 /// The topic space of all channels.
@@ -111,7 +111,7 @@ impl World {
         let interest = Arc::new(Interest::new(1, seed));
         let nodes = Self::nodes(seed, &plan, &interest, now);
         let checker = Checker::new(
-            channels.clone(),
+            channels.iter().map(|name| Law::channel(name)).collect(),
             plan.data_bytes_max,
             plan.limits.subscriptions_max,
         );
@@ -211,7 +211,7 @@ impl World {
         self.clients.push(Client::new(shard, publishes, &mut wire));
         self.wires.push(wire);
         self.present.push(index);
-        self.checker.seat(shard);
+        self.checker.seat(Some(shard));
         self.trace.event("comes", &[index as u64, shard as u64]);
     }
 

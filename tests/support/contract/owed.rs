@@ -1,8 +1,6 @@
 //! What clients are still owed at an end: of one connection, or of the run.
 
-use crate::checker::{Around, Checker};
-use crate::decider::Law;
-use crate::trace::{Checked, broken};
+use super::{Around, Checked, Checker, broken};
 
 impl Checker {
     /// Whether a reply that is still owed may be lost by ending now: only if something before it
@@ -11,7 +9,7 @@ impl Checker {
         let pending = &self.seats[client].pending;
         let mut may_wait = false;
         for asked in pending {
-            may_wait |= Law::of(&self.channels[asked.channel]).may_wait();
+            may_wait |= self.channels[asked.channel].may_wait;
             if asked.reply.is_some() && !may_wait {
                 return broken("replies", format!("client {client} never got {asked:?}"));
             }
@@ -53,7 +51,7 @@ impl Checker {
                 };
                 let first_owed = places.partition_point(|place| *place < membership.since);
                 let seen = membership.seen.get(publisher);
-                let next = seen.map_or(first_owed, |last| first_owed.max(last + 1));
+                let next = seen.map_or(first_owed, |last| last + 1);
                 if next >= accepted {
                     continue;
                 }

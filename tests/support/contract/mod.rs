@@ -1,28 +1,33 @@
 //! The delivery contract, checked from what clients send and read, and nothing else.
 //!
 //! Every request is noted with the reply it must get, which is known when it is sent (see
-//! [`crate::decider`]). A reply, or a client's own publication coming back, tells that all requests
+//! [`Channel`]). A reply, or a client's own publication coming back, tells that all requests
 //! before it have taken effect; so at each message it is known whether its channel may be there.
 //!
 //! Every publication has a number of its own within its publisher and channel, and a place in the
 //! order in which the publications of the channel were sent. A subscriber must get, in order and
-//! without a gap, at least all that were sent after it read its `ok`.
+//! without a gap from the first that it gets, at least all that were sent after it read its `ok`.
+//!
+//! The simulation tells everything in the order in which it happened. Clients on real sockets and threads
+//! note a request before they send it and a text after they have read it: what is noted as later than
+//! an `ok` then was later, and nothing is owed that may have been earlier.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses a part of it"
+)]
+
+mod broken;
+mod ends;
+mod owed;
+mod said;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use shardcast::base::ids::Ulid;
 
-use crate::decider::{Law, Reply};
-use crate::frames::{Said, data};
-use crate::trace::{Checked, broken};
-
-/// What a client asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Request {
-    Subscribe,
-    Unsubscribe,
-    Publish { number: usize },
-}
+pub(crate) use broken::{Broken, Checked, broken};
+pub(crate) use said::{Channel, Reply, Request, Said, data, publish_text, read_text};
 
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -45,7 +50,8 @@ pub(crate) struct Membership {
 /// What is known about one client.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    shard: usize,
+    /// Where it is connected, if that is known.
+    shard: Option<usize>,
     id: Option<Ulid>,
     /// Requests that have not certainly taken effect, oldest first.
     pub(crate) pending: VecDeque<Asked>,
@@ -54,11 +60,14 @@ pub(crate) struct Seat {
     pub(crate) members: BTreeMap<usize, Membership>,
     /// Its channels once all requests sent so far will have taken effect.
     will_have: BTreeSet<usize>,
+    /// Channels that it has been a member of, and left.
+    left: BTreeSet<usize>,
     /// The last number of each publisher and channel, over all memberships.
     last: BTreeMap<(usize, usize), usize>,
     /// The last id that its own shard gave.
     last_id: Ulid,
     messages: u64,
+    end: ends::End,
 }
 
 /// What else must be known to judge what a client reads.
@@ -71,7 +80,7 @@ pub(crate) struct Around {
 /// The checker of one run.
 #[derive(Debug)]
 pub(crate) struct Checker {
-    pub(crate) channels: Vec<String>,
+    pub(crate) channels: Vec<Channel>,
     by_name: BTreeMap<String, usize>,
     data_bytes_max: usize,
     subscriptions_max: usize,
@@ -91,9 +100,10 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    pub(crate) fn new(channels: Vec<String>, data_bytes_max: usize, subs_max: usize) -> Self {
+    pub(crate) fn new(channels: Vec<Channel>, data_bytes_max: usize, subs_max: usize) -> Self {
+        let names = channels.iter().map(|channel| channel.name.clone());
         Self {
-            by_name: channels.iter().cloned().zip(0..).collect(),
+            by_name: names.zip(0..).collect(),
             sent: vec![0; channels.len()],
             publishers: vec![BTreeSet::new(); channels.len()],
             channels,
@@ -110,7 +120,7 @@ impl Checker {
     }
 
     /// A client comes; clients are numbered from 0.
-    pub(crate) fn seat(&mut self, shard: usize) {
+    pub(crate) fn seat(&mut self, shard: Option<usize>) {
         self.seats.push(Seat {
             shard,
             id: None,
@@ -118,15 +128,17 @@ impl Checker {
             pings: VecDeque::new(),
             members: BTreeMap::new(),
             will_have: BTreeSet::new(),
+            left: BTreeSet::new(),
             last: BTreeMap::new(),
             last_id: Ulid(0),
             messages: 0,
+            end: ends::End::default(),
         });
     }
 
     /// A client asks for something.
     pub(crate) fn ask(&mut self, client: usize, channel: usize, request: Request) {
-        let law = Law::of(&self.channels[channel]);
+        let rules = &self.channels[channel];
         let seat = &mut self.seats[client];
         let reply = match request {
             Request::Unsubscribe => {
@@ -141,7 +153,7 @@ impl Checker {
                 Some(Reply::Unauthorized)
             }
             Request::Subscribe => {
-                let reply = law.subscribe_reply();
+                let reply = rules.subscribe;
                 if reply == Reply::Ok {
                     seat.will_have.insert(channel);
                 }
@@ -152,7 +164,7 @@ impl Checker {
                 assert_eq!(places.len(), number, "numbers count up");
                 places.push(self.sent[channel]);
                 self.sent[channel] += 1;
-                let reply = law.publish_reply();
+                let reply = rules.publish;
                 if reply.is_none() {
                     self.publishers[channel].insert(client);
                 }
@@ -173,6 +185,7 @@ impl Checker {
 
     /// A client gets a pong.
     pub(crate) fn pong(&mut self, client: usize, payload: &[u8]) -> Checked {
+        self.is_open(client)?;
         let expected = self.seats[client].pings.pop_front();
         if expected.as_deref() == Some(payload) {
             return Ok(());
@@ -185,6 +198,7 @@ impl Checker {
 
     /// A client reads a text.
     pub(crate) fn hear(&mut self, client: usize, said: &Said<'_>, around: Around) -> Checked {
+        self.is_open(client)?;
         let seat = &mut self.seats[client];
         match *said {
             Said::Welcome(_) if seat.id.is_some() => broken("welcome", "a second one"),
@@ -216,7 +230,7 @@ impl Checker {
                 seat.take_effect(&asked);
                 continue;
             };
-            let name = &self.channels[asked.channel];
+            let name = &self.channels[asked.channel].name;
             if name != channel || expected != reply {
                 let what = format!(
                     "client {client} got {reply:?} for {channel}, but {:?} of {name} came first \
@@ -273,21 +287,21 @@ impl Checker {
             return broken("bodies", format!("{who} was never sent"));
         };
         let seat = &mut self.seats[client];
-        if publisher == client {
-            seat.got_own(channel, number)?;
-        }
-        seat.messages += 1;
-        let Some(membership) = seat.members.get_mut(&channel) else {
-            return broken("C2", format!("{who}, of which it is no member"));
-        };
         match seat.last.insert((publisher, channel), number) {
             Some(last) if last == number => return broken("C4", format!("{who} twice")),
             Some(last) if last > number => return broken("C3", format!("{who} after {last}")),
             _ => {}
         }
+        if publisher == client {
+            seat.got_own(channel, number)?;
+        }
+        seat.messages += 1;
+        let Some(membership) = seat.members.get_mut(&channel) else {
+            return broken("C2", format!("{who}, {}", seat.why_no_member(channel)));
+        };
         let last_seen = membership.seen.insert(publisher, number);
         let first_owed = places.partition_point(|place| *place < membership.since);
-        let expected = last_seen.map_or(first_owed, |last| first_owed.max(last + 1));
+        let expected = last_seen.map_or(first_owed, |last| last + 1);
         if number > expected {
             let rule = if last_seen.is_some() { "C5" } else { "C1" };
             if !around.may_miss {
@@ -322,7 +336,7 @@ impl Checker {
         }
         let publisher_shard = self.seats[publisher].shard;
         let seat = &mut self.seats[client];
-        if seat.shard == publisher_shard {
+        if seat.shard.is_some() && seat.shard == publisher_shard {
             if id <= seat.last_id {
                 return broken("ids", format!("{who}: {id} does not ascend"));
             }
@@ -351,6 +365,19 @@ impl Seat {
     fn take_effect(&mut self, asked: &Asked) {
         if asked.request == Request::Unsubscribe {
             self.members.remove(&asked.channel);
+            self.left.insert(asked.channel);
+        }
+    }
+
+    /// What is wrong with a message of a channel that it is no member of.
+    fn why_no_member(&self, channel: usize) -> &'static str {
+        let mut pending = self.pending.iter();
+        let is_asked =
+            pending.any(|asked| asked.channel == channel && asked.request == Request::Subscribe);
+        match (is_asked, self.left.contains(&channel)) {
+            (true, _) => "early: its subscribe is not acknowledged",
+            (false, true) => "late: its unsubscribe has taken effect",
+            (false, false) => "foreign: it never was a member",
         }
     }
 
