@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod client;
+pub(crate) mod fault_proxy;
 pub(crate) mod http;
 pub(crate) mod strav;
 
