@@ -52,6 +52,8 @@ pub(crate) struct Client {
     received: Vec<u8>,
     /// Bytes of `received` that were handed out.
     taken: usize,
+    /// A write has failed. The kernel tells a reset once: reading then finds an end in order.
+    was_reset: bool,
     masks: Masks,
 }
 
@@ -96,6 +98,7 @@ impl Client {
             stream,
             received: Vec::new(),
             taken: 0,
+            was_reset: false,
             masks: Masks::default(),
         }
     }
@@ -107,7 +110,9 @@ impl Client {
 
     /// Writes bytes as they are, to a server that may have gone; whether it took them.
     pub(crate) fn try_send_raw(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
+        let is_sent = self.stream.write_all(bytes).is_ok();
+        self.was_reset |= !is_sent;
+        is_sent
     }
 
     /// Writes one whole message or control frame.
@@ -172,6 +177,9 @@ impl Client {
 
     /// Whether something has come, be it the end or a reset; waits for it a moment.
     pub(crate) fn has_input(&self, moment: Duration) -> bool {
+        if self.available() > 0 {
+            return true;
+        }
         let timeout = |timeout| self.stream.set_read_timeout(Some(timeout));
         timeout(moment).expect("not zero");
         let peeked = self.stream.peek(&mut [0]);
@@ -306,6 +314,7 @@ impl Client {
         }
         let mut buffer = [0; 64 * 1024];
         match self.stream.read(&mut buffer) {
+            Ok(0) if self.was_reset => Fill::Reset,
             Ok(0) => Fill::End,
             Ok(read) => {
                 self.received.extend_from_slice(&buffer[..read]);

@@ -90,7 +90,7 @@ impl Client {
 
     /// Unsubscribes; nothing answers.
     pub(crate) fn unsubscribe(&mut self, channel: &str) {
-        self.send_text(&format!(r#"{{"t":"unsub","c":"{channel}"}}"#));
+        self.send_text(&unsub(channel));
     }
 
     /// Publishes; nothing answers.
@@ -117,7 +117,12 @@ pub(crate) fn sub(channel: &str) -> String {
     format!(r#"{{"t":"sub","c":"{channel}"}}"#)
 }
 
-/// Its acknowledgement.
+/// An unsubscribe.
+pub(crate) fn unsub(channel: &str) -> String {
+    format!(r#"{{"t":"unsub","c":"{channel}"}}"#)
+}
+
+/// The acknowledgement of a subscribe.
 pub(crate) fn ok(channel: &str) -> String {
     format!(r#"{{"t":"ok","c":"{channel}"}}"#)
 }

@@ -1,0 +1,323 @@
+//! What the tests of the delivery contract share: a dozen clients that subscribe, unsubscribe and publish by
+//! a seeded script, each on a thread of its own, before a checker that all of them tell what they do.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+
+use shardcast::base::random::Random;
+
+use super::support::client::{CLOSE, Client, Incoming, PING, PONG, TEXT, request};
+use super::support::{PATIENCE, Server, strav};
+use crate::contract::{
+    Around, Broken, Channel, Checked, Checker, Reply, Request, broken, publish_text, read_text,
+};
+
+/// Clients of a suite.
+pub(crate) const CLIENTS: usize = 12;
+
+/// Nothing here may be dropped.
+const STRICT: Around = Around { may_miss: false };
+
+/// Filler of a publication at most.
+const DATA_BYTES_MAX: usize = 300;
+
+/// Below the number of channels, so that some subscribes are one too many.
+const SUBSCRIPTIONS_MAX: usize = 3;
+
+/// The rules of [`channels`]. Nobody here is ever too slow: links of little bandwidth are not what is tested.
+pub(crate) const FLAGS: [&str; 8] = [
+    "--allow-publish",
+    "open-*",
+    "--max-subscriptions",
+    "3",
+    "--max-message-bytes",
+    "16KiB",
+    "--backpressure-limit-bytes",
+    "64MiB",
+];
+
+/// The channels and what [`FLAGS`] make of them.
+fn channels() -> Vec<Channel> {
+    let channel = |name: &str, subscribe, publish| Channel {
+        name: name.to_owned(),
+        subscribe,
+        publish,
+        may_wait: false,
+    };
+    vec![
+        channel("open-0", Reply::Ok, None),
+        channel("open-1", Reply::Ok, None),
+        channel("open-2", Reply::Ok, None),
+        channel("mute", Reply::Ok, Some(Reply::PublishDenied)),
+        channel("private-x", Reply::Unauthorized, Some(Reply::Unauthorized)),
+    ]
+}
+
+/// Whether a client's connection may end before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It carries everything, however slowly.
+    Whole,
+    /// It is cut at some point.
+    Breaks,
+}
+
+/// The clients of one run.
+pub(crate) struct Suite {
+    seed: u64,
+    checker: Mutex<Checker>,
+    actors: Vec<Actor>,
+}
+
+/// What a run came to, so that a test can tell that something happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Outcome {
+    pub(crate) messages: u64,
+    /// Clients whose connection was cut by its link.
+    pub(crate) cut: usize,
+}
+
+struct Actor {
+    index: usize,
+    client: Client,
+    link: Link,
+    random: Random,
+    /// The number of its next publication, by channel.
+    numbers: Vec<usize>,
+    /// Pings without their pong.
+    pings: usize,
+    is_closed: bool,
+    is_over: bool,
+}
+
+impl Suite {
+    /// Connects all clients, each as `route` says, to a server that was started with [`FLAGS`].
+    pub(crate) fn open(
+        shards: usize,
+        seed: u64,
+        mut route: impl FnMut(usize) -> (SocketAddr, Link),
+    ) -> Self {
+        let mut checker = Checker::new(channels(), DATA_BYTES_MAX, SUBSCRIPTIONS_MAX);
+        // With one shard it is known where everybody is.
+        let shard = (shards == 1).then_some(0);
+        let actors = (0..CLIENTS).map(|index| {
+            checker.seat(shard);
+            let (addr, link) = route(index);
+            let mut client = Client::tcp(addr);
+            client.send_raw(&request(strav::PATH));
+            client.expect_upgrade();
+            Actor {
+                index,
+                client,
+                link,
+                random: Random::new(seed << 16 | index as u64),
+                numbers: vec![0; channels().len()],
+                pings: 0,
+                is_closed: false,
+                is_over: false,
+            }
+        });
+        let actors = actors.collect();
+        Self {
+            seed,
+            checker: Mutex::new(checker),
+            actors,
+        }
+    }
+
+    /// Everybody follows their script, then has all that is owed; some leave, the others are closed by the
+    /// drain of the server.
+    pub(crate) fn play(mut self, server: &mut Server) -> Outcome {
+        let seed = self.seed;
+        let mut play = || -> Checked {
+            self.all(Actor::act)?;
+            let settled = self.present();
+            self.all(|actor, checker| actor.read_what_is_owed(checker, &settled))?;
+            // A copy too many may have been on its way from another shard: it has a second round trip's time.
+            self.all(Actor::catch_up)?;
+            self.all(Actor::leave)?;
+            let staying = self.present();
+            for client in (0..CLIENTS).filter(|client| staying[*client]) {
+                lock(&self.checker).expect_close(client, 1_001);
+            }
+            server.signal("TERM");
+            self.all(Actor::read_to_end)?;
+            // By now it is known what was accepted of those who were cut.
+            for client in (0..CLIENTS).filter(|client| self.actors[*client].is_closed) {
+                if staying[client] {
+                    lock(&self.checker).is_complete(client, &settled, STRICT)?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(Broken { rule, what }) = play() {
+            panic!("seed {seed}: {rule} is broken: {what}");
+        }
+        assert_eq!(server.wait().code(), Some(0));
+        let checker = lock(&self.checker);
+        Outcome {
+            messages: (0..CLIENTS).map(|client| checker.messages(client)).sum(),
+            cut: self.actors.iter().filter(|actor| !actor.is_closed).count(),
+        }
+    }
+
+    /// Who is still connected: all they sent has been handled, as they have their pongs.
+    fn present(&self) -> Vec<bool> {
+        self.actors.iter().map(|actor| !actor.is_over).collect()
+    }
+
+    /// Everybody who is still there does this, at the same time.
+    fn all(&mut self, act: impl Fn(&mut Actor, &Mutex<Checker>) -> Checked + Sync) -> Checked {
+        let (act, checker) = (&act, &self.checker);
+        thread::scope(|scope| {
+            let actors = self.actors.iter_mut().filter(|actor| !actor.is_over);
+            let threads: Vec<_> = actors
+                .map(|actor| scope.spawn(move || act(actor, checker)))
+                .collect();
+            let mut results = threads
+                .into_iter()
+                .map(|thread| thread.join().expect("what it saw is told by itself"));
+            // All are joined, whoever fails.
+            let first = results.by_ref().find(Result::is_err);
+            results.for_each(drop);
+            first.unwrap_or(Ok(()))
+        })
+    }
+}
+
+fn lock(checker: &Mutex<Checker>) -> MutexGuard<'_, Checker> {
+    checker.lock().expect("nobody panics with it")
+}
+
+impl Actor {
+    /// Asks for this and that, several things in one write or in several, and now and then reads.
+    fn act(&mut self, checker: &Mutex<Checker>) -> Checked {
+        for _ in 0..40 {
+            let mut bytes = Vec::new();
+            for _ in 0..self.random.below(6) {
+                self.ask(checker, &mut bytes);
+            }
+            // What cannot be sent has been cut off, which is seen when reading.
+            self.client.try_send_raw(&bytes);
+            if self.random.below(2) == 0 {
+                self.catch_up(checker)?;
+            }
+            if self.is_over {
+                return Ok(());
+            }
+        }
+        self.catch_up(checker)
+    }
+
+    /// One request. It is noted here, before it is sent.
+    fn ask(&mut self, checker: &Mutex<Checker>, bytes: &mut Vec<u8>) {
+        let channels = channels();
+        let channel = match self.random.below(8) {
+            0 => 3 + self.random.below(2),
+            _ => self.random.below(3),
+        } as usize;
+        let name = &channels[channel].name;
+        let (request, text) = match self.random.below(10) {
+            0 | 1 => (Request::Subscribe, strav::sub(name)),
+            2 => (Request::Unsubscribe, strav::unsub(name)),
+            _ => {
+                let number = self.numbers[channel];
+                self.numbers[channel] += 1;
+                let text = publish_text(name, (self.index, channel, number), DATA_BYTES_MAX);
+                (Request::Publish { number }, text)
+            }
+        };
+        lock(checker).ask(self.index, channel, request);
+        bytes.extend(self.client.frame(true, TEXT, text.as_bytes()));
+    }
+
+    /// Reads all that has been answered, up to the answer to a ping.
+    fn catch_up(&mut self, checker: &Mutex<Checker>) -> Checked {
+        let payload = self.random.next_u64().to_be_bytes().to_vec();
+        lock(checker).ping(self.index, payload.clone());
+        self.pings += 1;
+        let ping = self.client.frame(true, PING, &payload);
+        self.client.try_send_raw(&ping);
+        while self.pings > 0 && !self.is_over {
+            self.read(checker)?;
+        }
+        Ok(())
+    }
+
+    /// Reads until nothing is owed; whether that is so is asked again before each message.
+    fn read_what_is_owed(&mut self, checker: &Mutex<Checker>, settled: &[bool]) -> Checked {
+        loop {
+            let owed = lock(checker).is_complete(self.index, settled, STRICT);
+            if owed.is_ok() || self.is_over {
+                return lock(checker)
+                    .is_answered(self.index)
+                    .or_else(|broken| if self.is_over { Ok(()) } else { Err(broken) });
+            }
+            if !self.client.has_input(PATIENCE) {
+                return owed;
+            }
+            self.read(checker)?;
+        }
+    }
+
+    /// Some close, some break the protocol, most stay for the drain.
+    fn leave(&mut self, checker: &Mutex<Checker>) -> Checked {
+        let (code, bytes) = match self.random.below(8) {
+            0 => {
+                let frame = self.client.frame(true, CLOSE, &1_000_u16.to_be_bytes());
+                (1_000, frame)
+            }
+            // Unmasked.
+            1 => (1_002, vec![0x81, 0x01, b'x']),
+            2 => (1_007, self.client.frame(true, TEXT, b"\xff")),
+            3 => (1_009, self.client.frame(true, TEXT, &[b'x'; 17 * 1024])),
+            _ => return Ok(()),
+        };
+        lock(checker).expect_close(self.index, code);
+        self.client.try_send_raw(&bytes);
+        self.read_to_end(checker)
+    }
+
+    fn read_to_end(&mut self, checker: &Mutex<Checker>) -> Checked {
+        while !self.is_over {
+            self.read(checker)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one frame or the end, and tells the checker.
+    fn read(&mut self, checker: &Mutex<Checker>) -> Checked {
+        let incoming = self.client.incoming();
+        match incoming {
+            Incoming::Text(text) => {
+                let Some(said) = read_text(&text) else {
+                    return broken("strav", format!("client {} cannot read {text}", self.index));
+                };
+                lock(checker).hear(self.index, &said, STRICT)
+            }
+            Incoming::Pong(payload) => {
+                self.pings = self.pings.saturating_sub(1);
+                lock(checker).pong(self.index, &payload)
+            }
+            Incoming::Ping(payload) => {
+                let pong = self.client.frame(true, PONG, &payload);
+                self.client.try_send_raw(&pong);
+                Ok(())
+            }
+            Incoming::Close(code, _) => {
+                lock(checker).close(self.index, code)?;
+                self.is_closed = true;
+                let echo = self.client.frame(true, CLOSE, &1_000_u16.to_be_bytes());
+                self.client.try_send_raw(&echo);
+                self.client.finish_sending();
+                Ok(())
+            }
+            Incoming::End | Incoming::Reset => {
+                self.is_over = true;
+                lock(checker).end(self.index, self.link == Link::Breaks)
+            }
+            Incoming::Binary(_) => broken("strav", "the server sent a binary message"),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Goal: the delivery contract holds, whatever a dozen clients do at the same time.
+//! Method: each follows a seeded script of subscribes, unsubscribes and publishes, with requests that must be
+//! refused among them; a checker that sees what all of them send and read judges every frame, what is
+//! still owed at the end, and how each connection ends.
+
+use super::contract_suite::{CLIENTS, FLAGS, Link, Suite};
+use super::support::fault_proxy::{Fault, FaultProxy};
+use super::support::{Server, drivers};
+
+const SHARDS: [usize; 2] = [1, 2];
+
+fn start(driver: &str, shards: usize) -> Server {
+    println!("--driver {driver} --shards {shards}");
+    let shards = shards.to_string();
+    let own = ["--driver", driver, "--shards", &shards];
+    Server::start(&[&own, FLAGS.as_slice()].concat())
+}
+
+#[test]
+fn on_links_that_hold() {
+    for driver in drivers() {
+        for shards in SHARDS {
+            for seed in 0..8 {
+                let mut server = start(driver, shards);
+                let suite = Suite::open(shards, seed, |_| (server.addr, Link::Whole));
+                let outcome = suite.play(&mut server);
+                assert!(outcome.messages > 1_000, "{outcome:?} shows little");
+                assert_eq!(outcome.cut, 0);
+            }
+        }
+    }
+}
+
+/// Two clients on links of each fault. Those whose connection is cut are judged by what they saw until then,
+/// and the others must get all that anybody got of them.
+#[test]
+fn on_links_that_do_what_they_can() {
+    for driver in drivers() {
+        for shards in SHARDS {
+            for seed in 0..3 {
+                let mut server = start(driver, shards);
+                let proxies = Fault::ALL.map(|fault| FaultProxy::start(server.addr, fault, seed));
+                let suite = Suite::open(shards, seed, |client| {
+                    let at = client % proxies.len();
+                    let breaks = Fault::ALL[at].breaks();
+                    let link = if breaks { Link::Breaks } else { Link::Whole };
+                    (proxies[at].addr, link)
+                });
+                let outcome = suite.play(&mut server);
+                assert!(outcome.messages > 1_000, "{outcome:?} shows little");
+                let links = (0..CLIENTS).map(|client| Fault::ALL[client % proxies.len()]);
+                let breaking = links.filter(|fault| fault.breaks()).count();
+                assert_eq!(outcome.cut, breaking, "links that break do, and no others");
+            }
+        }
+    }
+}
