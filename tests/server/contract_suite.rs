@@ -8,7 +8,7 @@ use std::thread;
 use shardcast::base::random::Random;
 
 use super::support::client::{CLOSE, Client, Incoming, PING, PONG, TEXT, request};
-use super::support::{PATIENCE, Server, strav};
+use super::support::{PATIENCE, Server, strav, wait_until};
 use crate::contract::{
     Around, Broken, Channel, Checked, Checker, Reply, Request, broken, publish_text, read_text,
 };
@@ -18,6 +18,15 @@ pub(crate) const CLIENTS: usize = 12;
 
 /// Nothing here may be dropped.
 const STRICT: Around = Around { may_miss: false };
+
+/// What has been handled is noted one by one, when a pong comes back.
+const UNKNOWN: [bool; CLIENTS] = [false; CLIENTS];
+
+/// The code of a drain.
+const DRAINED: u16 = 1_001;
+
+/// Rounds of a script.
+const ROUNDS: usize = 40;
 
 /// Filler of a publication at most.
 const DATA_BYTES_MAX: usize = 300;
@@ -87,7 +96,8 @@ struct Actor {
     numbers: Vec<usize>,
     /// Pings without their pong.
     pings: usize,
-    is_closed: bool,
+    /// The code of the Close that it got.
+    close: Option<u16>,
     is_over: bool,
 }
 
@@ -114,7 +124,7 @@ impl Suite {
                 random: Random::new(seed << 16 | index as u64),
                 numbers: vec![0; channels().len()],
                 pings: 0,
-                is_closed: false,
+                close: None,
                 is_over: false,
             }
         });
@@ -129,61 +139,85 @@ impl Suite {
     /// Everybody follows their script, then has all that is owed; some leave, the others are closed by the
     /// drain of the server.
     pub(crate) fn play(mut self, server: &mut Server) -> Outcome {
-        let seed = self.seed;
+        let (actors, checker) = (self.actors.as_mut_slice(), &self.checker);
         let mut play = || -> Checked {
-            self.all(Actor::act)?;
-            let settled = self.present();
-            self.all(|actor, checker| actor.read_what_is_owed(checker, &settled))?;
+            all(actors, checker, |actor, checker| {
+                actor.act(checker, Some(ROUNDS))
+            })?;
+            all(actors, checker, Actor::read_what_is_owed)?;
             // A copy too many may have been on its way from another shard: it has a second round trip's time.
-            self.all(Actor::catch_up)?;
-            self.all(Actor::leave)?;
-            let staying = self.present();
-            for client in (0..CLIENTS).filter(|client| staying[*client]) {
-                lock(&self.checker).expect_close(client, 1_001);
+            all(actors, checker, Actor::catch_up)?;
+            all(actors, checker, Actor::leave)?;
+            for actor in actors.iter().filter(|actor| !actor.is_over) {
+                lock(checker).expect_close(actor.index, DRAINED);
             }
             server.signal("TERM");
-            self.all(Actor::read_to_end)?;
-            // By now it is known what was accepted of those who were cut.
-            for client in (0..CLIENTS).filter(|client| self.actors[*client].is_closed) {
-                if staying[client] {
-                    lock(&self.checker).is_complete(client, &settled, STRICT)?;
-                }
-            }
-            Ok(())
+            all(actors, checker, Actor::read_to_end)
         };
-        if let Err(Broken { rule, what }) = play() {
-            panic!("seed {seed}: {rule} is broken: {what}");
+        let played = play();
+        self.end(played, server)
+    }
+
+    /// Everybody follows their script until the drain closes them, which begins when enough has been read.
+    pub(crate) fn play_into_drain(mut self, server: &mut Server) -> Outcome {
+        let (actors, checker) = (self.actors.as_mut_slice(), &self.checker);
+        let played = thread::scope(|scope| {
+            let server = &*server;
+            scope.spawn(move || {
+                wait_until("messages are read", || {
+                    let checker = lock(checker);
+                    (0..CLIENTS)
+                        .map(|client| checker.messages(client))
+                        .sum::<u64>()
+                        > 500
+                });
+                for client in 0..CLIENTS {
+                    lock(checker).expect_drain(client);
+                }
+                server.signal("TERM");
+            });
+            all(actors, checker, |actor, checker| actor.act(checker, None))
+        });
+        self.end(played, server)
+    }
+
+    /// Those whom the drain has closed must have all that was accepted, from whomever.
+    fn end(self, played: Checked, server: &mut Server) -> Outcome {
+        let mut checker = lock(&self.checker);
+        let judged = played.and_then(|()| {
+            let drained = |actor: &&Actor| actor.close == Some(DRAINED);
+            let mut drained = self.actors.iter().filter(drained);
+            drained.try_for_each(|actor| checker.is_complete(actor.index, &UNKNOWN, STRICT))
+        });
+        if let Err(Broken { rule, what }) = judged {
+            panic!("seed {}: {rule} is broken: {what}", self.seed);
         }
         assert_eq!(server.wait().code(), Some(0));
-        let checker = lock(&self.checker);
         Outcome {
             messages: (0..CLIENTS).map(|client| checker.messages(client)).sum(),
-            cut: self.actors.iter().filter(|actor| !actor.is_closed).count(),
+            cut: (self.actors.iter().filter(|actor| actor.close.is_none())).count(),
         }
     }
+}
 
-    /// Who is still connected: all they sent has been handled, as they have their pongs.
-    fn present(&self) -> Vec<bool> {
-        self.actors.iter().map(|actor| !actor.is_over).collect()
-    }
-
-    /// Everybody who is still there does this, at the same time.
-    fn all(&mut self, act: impl Fn(&mut Actor, &Mutex<Checker>) -> Checked + Sync) -> Checked {
-        let (act, checker) = (&act, &self.checker);
-        thread::scope(|scope| {
-            let actors = self.actors.iter_mut().filter(|actor| !actor.is_over);
-            let threads: Vec<_> = actors
-                .map(|actor| scope.spawn(move || act(actor, checker)))
-                .collect();
-            let mut results = threads
-                .into_iter()
-                .map(|thread| thread.join().expect("what it saw is told by itself"));
-            // All are joined, whoever fails.
-            let first = results.by_ref().find(Result::is_err);
-            results.for_each(drop);
-            first.unwrap_or(Ok(()))
-        })
-    }
+/// Everybody who is still there does this, at the same time.
+fn all(
+    actors: &mut [Actor],
+    checker: &Mutex<Checker>,
+    act: impl Fn(&mut Actor, &Mutex<Checker>) -> Checked + Sync,
+) -> Checked {
+    let act = &act;
+    thread::scope(|scope| {
+        let present = actors.iter_mut().filter(|actor| !actor.is_over);
+        let threads: Vec<_> = present
+            .map(|actor| scope.spawn(move || act(actor, checker)))
+            .collect();
+        // All are joined, whoever fails.
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join();
+        let results: Vec<_> = threads.into_iter().map(join).collect();
+        let mut results = results.into_iter();
+        results.try_for_each(|result| result.expect("what it saw is told by itself"))
+    })
 }
 
 fn lock(checker: &Mutex<Checker>) -> MutexGuard<'_, Checker> {
@@ -192,8 +226,9 @@ fn lock(checker: &Mutex<Checker>) -> MutexGuard<'_, Checker> {
 
 impl Actor {
     /// Asks for this and that, several things in one write or in several, and now and then reads.
-    fn act(&mut self, checker: &Mutex<Checker>) -> Checked {
-        for _ in 0..40 {
+    /// For so many rounds, or until it is over.
+    fn act(&mut self, checker: &Mutex<Checker>, rounds: Option<usize>) -> Checked {
+        for _ in 0..rounds.unwrap_or(usize::MAX) {
             let mut bytes = Vec::new();
             for _ in 0..self.random.below(6) {
                 self.ask(checker, &mut bytes);
@@ -242,13 +277,16 @@ impl Actor {
         while self.pings > 0 && !self.is_over {
             self.read(checker)?;
         }
+        if self.pings == 0 {
+            lock(checker).note_handled(self.index);
+        }
         Ok(())
     }
 
     /// Reads until nothing is owed; whether that is so is asked again before each message.
-    fn read_what_is_owed(&mut self, checker: &Mutex<Checker>, settled: &[bool]) -> Checked {
+    fn read_what_is_owed(&mut self, checker: &Mutex<Checker>) -> Checked {
         loop {
-            let owed = lock(checker).is_complete(self.index, settled, STRICT);
+            let owed = lock(checker).is_complete(self.index, &UNKNOWN, STRICT);
             if owed.is_ok() || self.is_over {
                 return lock(checker)
                     .is_answered(self.index)
@@ -307,7 +345,7 @@ impl Actor {
             }
             Incoming::Close(code, _) => {
                 lock(checker).close(self.index, code)?;
-                self.is_closed = true;
+                self.close = code;
                 let echo = self.client.frame(true, CLOSE, &1_000_u16.to_be_bytes());
                 self.client.try_send_raw(&echo);
                 self.client.finish_sending();

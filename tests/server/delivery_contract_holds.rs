@@ -55,3 +55,18 @@ fn on_links_that_do_what_they_can() {
         }
     }
 }
+
+/// Twenty signals amid a broadcast: what was accepted reaches all who read.
+#[test]
+fn through_a_drain_that_nobody_expects() {
+    for driver in drivers() {
+        for shards in SHARDS {
+            for seed in 0..5 {
+                let mut server = start(driver, shards);
+                let suite = Suite::open(shards, seed, |_| (server.addr, Link::Whole));
+                let outcome = suite.play_into_drain(&mut server);
+                assert_eq!(outcome.cut, 0);
+            }
+        }
+    }
+}

@@ -8,6 +8,8 @@ use super::{Checked, Checker, broken};
 pub(super) struct End {
     /// The code of the Close that may come from now on.
     due: Option<u16>,
+    /// The server drains: what it does not read any more it does not answer.
+    is_draining: bool,
     is_over: bool,
 }
 
@@ -15,6 +17,12 @@ impl Checker {
     /// A client has asked for a Close with this code, or earned it.
     pub(crate) fn expect_close(&mut self, client: usize, code: u16) {
         self.seats[client].end.due = Some(code);
+    }
+
+    /// The server drains, and will close this client.
+    pub(crate) fn expect_drain(&mut self, client: usize) {
+        self.expect_close(client, 1_001);
+        self.seats[client].end.is_draining = true;
     }
 
     /// A client reads a Close.
@@ -26,6 +34,9 @@ impl Checker {
             let due = end.due;
             let what = format!("client {client} was closed with {code:?}, but {due:?} was due");
             return broken("close", what);
+        }
+        if end.is_draining {
+            return Ok(());
         }
         self.owes_nothing(client)
     }

@@ -29,6 +29,15 @@ impl Checker {
         broken("pong", format!("client {client} never got one"))
     }
 
+    /// All that a client has asked so far has been handled: what it published was accepted.
+    pub(crate) fn note_handled(&mut self, client: usize) {
+        for ((_, channel), places) in self.places.range((client, 0)..(client + 1, 0)) {
+            if self.channels[*channel].publish.is_none() {
+                self.accepted.insert((client, *channel), places.len());
+            }
+        }
+    }
+
     /// Whether a client that stays has every publication it is owed. `is_settled`: whether all that
     /// a publisher sent has been handled.
     pub(crate) fn is_complete(
