@@ -9,6 +9,7 @@ use super::dialect::{Acceptance, UpgradeDecision};
 use super::disconnect::Cause;
 use super::origin::OriginPattern;
 use super::shard::Shard;
+use super::turn_log::FrameKind;
 use crate::base::slab::Key;
 use crate::base::time::Now;
 use crate::codec::http::{
@@ -133,7 +134,7 @@ impl Shard {
             UpgradeDecision::Accept(acceptance) => acceptance,
             UpgradeDecision::Reject(refusal) => return Err(refusal.into()),
         };
-        self.reply(key, |out| {
+        self.respond(key, |out| {
             let headers: Vec<(&str, &str)> = headers
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -161,8 +162,16 @@ impl Shard {
     /// Answers in HTTP and ends: what else the peer sends is thrown away, never read as a request.
     pub(super) fn refuse(&mut self, now: Now, key: Key, refusal: &Refusal, cause: Cause) {
         self.leave(key, cause);
-        self.reply(key, |out| write_refusal(out, refusal));
+        self.respond(key, |out| write_refusal(out, refusal));
         self.start_closing(now, key, false);
+    }
+
+    /// Queues the HTTP response, the first thing that a connection gets.
+    fn respond(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.conns.get(key).is_some() {
+            let entry = self.log.write(FrameKind::Response, write);
+            self.log.append(key.slot, entry);
+        }
     }
 
     /// Answers what belongs to `cause`.

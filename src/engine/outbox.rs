@@ -20,7 +20,7 @@ impl Slice {
     fn publication_cost(&self) -> usize {
         match self.kind {
             FrameKind::Publication => self.cost(),
-            FrameKind::Private | FrameKind::Last => 0,
+            FrameKind::Response | FrameKind::Private | FrameKind::Last => 0,
         }
     }
 }
@@ -63,7 +63,7 @@ impl Outbox {
     ) -> Push {
         let slice = Slice { bytes, kind };
         let excess = (self.bytes + slice.cost()).saturating_sub(bytes_max);
-        if excess == 0 || kind == FrameKind::Last {
+        if excess == 0 || matches!(kind, FrameKind::Response | FrameKind::Last) {
             self.queue(slice);
             return Push::Queued;
         }
@@ -178,9 +178,12 @@ impl Outbox {
         self.check_invariants();
     }
 
-    /// Leaves only the frame that has begun: what a connection that is being closed still owes.
+    /// Leaves only what a connection that is being closed still owes: the frame that has begun, or
+    /// the response to its request, without which a Close frame would be no answer.
     pub fn truncate_to_started(&mut self) {
-        self.slices.truncate(self.first_whole());
+        let is_owed = |head: &Slice| self.head_sent > 0 || head.kind == FrameKind::Response;
+        let owed = usize::from(self.slices.front().is_some_and(is_owed));
+        self.slices.truncate(owed);
         self.bytes = self.slices.iter().map(Slice::cost).sum();
         self.publication_bytes = self.slices.iter().map(Slice::publication_cost).sum();
         self.check_invariants();

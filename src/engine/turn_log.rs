@@ -24,6 +24,8 @@ pub struct EntryId(u32);
 /// What a backpressure policy may do with a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
+    /// An HTTP response: always finds room and is never dropped, as nothing may go out before it.
+    Response,
     /// May be dropped, whole and unsent, where the operator chose so.
     Publication,
     /// A reply or a control frame: never dropped.

@@ -53,6 +53,25 @@ fn slow_consumer_is_closed_with_1013_and_the_healthy_miss_nothing() {
     assert_eq!(bench.ops(), [(slow, SocketOp::ShutdownWrite)]);
 }
 
+/// Found by the fuzz target `shard`: the Close frame was all that such a client got.
+#[test]
+fn slow_consumer_that_has_read_nothing_yet_gets_its_response_before_the_close() {
+    let mut bench = one(LIMITS);
+    let healthy = bench.connect();
+    let slow = bench.shard.handle_accepted(bench.now, PEER).expect("room");
+    bench.sockets.room.insert(slow, 0);
+    bench.bytes(slow, UPGRADE.as_bytes());
+    bench.say(slow, "sub t");
+    publish(&mut bench, healthy, 0..100);
+    assert_eq!(bench.shard.stats().closed_for(Cause::SlowConsumer), 1);
+
+    bench.sockets.room.insert(slow, usize::MAX);
+    bench.shard.handle_writable(slow);
+    bench.flush();
+    assert!(bench.sockets.received[&slow].starts_with(b"HTTP/1.1 101 "));
+    assert_eq!(bench.got(slow), [Got::Close(1013, "slow consumer".into())]);
+}
+
 #[test]
 fn slow_consumer_that_never_reads_is_reset() {
     let (mut bench, healthy, slow) = slow(BackpressurePolicy::Close);
