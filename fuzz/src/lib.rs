@@ -1,0 +1,35 @@
+//! What the fuzz targets do with their input: one function each, from bytes to `()`, which panics
+//! when the server breaks its word.
+//!
+//! `fuzz_targets/` hands them to libFuzzer, `tests/smoke.rs` runs them on stable over the corpora
+//! and over changes to them. fuzz/README.md says how to run either.
+
+mod envelope;
+mod frames;
+mod head;
+mod messages;
+mod pieces;
+mod rig;
+mod shard;
+mod strav;
+mod world;
+
+pub use envelope::envelope;
+pub use frames::frames;
+pub use head::head;
+pub use messages::messages;
+pub use shard::shard;
+pub use strav::strav;
+
+/// A target's body.
+pub type Body = fn(&[u8]);
+
+/// All targets, by the name of their corpus and of their binary.
+pub const TARGETS: [(&str, Body); 6] = [
+    ("envelope", envelope),
+    ("frames", frames),
+    ("head", head),
+    ("messages", messages),
+    ("shard", shard),
+    ("strav", strav),
+];
