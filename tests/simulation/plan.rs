@@ -122,7 +122,8 @@ impl Plan {
         let ping_interval_ms = [0, 1_000, 30_000][random.below(3) as usize];
         ConnLimits {
             message_bytes_max: 16 * 1024,
-            message_frames_max: 8,
+            // More than any client here uses for one message.
+            message_frames_max: 1_000,
             read_rates: ReadRates {
                 messages_per_s: [0, 0, 5, 50][random.below(4) as usize],
                 bytes_per_s: [0, 0, 200, 10_000][random.below(4) as usize],
