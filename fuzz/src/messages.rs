@@ -25,7 +25,7 @@ struct Frame<'a> {
 /// Makes frames of `data` (for each: its first byte by number, its length, its masking key, its
 /// payload) and decodes them at several splits.
 ///
-/// - What comes out is what RFC 6455 says about these frames, told by [`expected`].
+/// - What comes out is what RFC 6455 says about these frames, told by a second assembler.
 /// - A decoder that has nothing open keeps no memory.
 pub fn messages(data: &[u8]) {
     let mut choices = Choices::new(data);
