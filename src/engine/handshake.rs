@@ -134,7 +134,7 @@ impl Shard {
             UpgradeDecision::Accept(acceptance) => acceptance,
             UpgradeDecision::Reject(refusal) => return Err(refusal.into()),
         };
-        self.respond(key, |out| {
+        self.queue(key, FrameKind::Response, |out| {
             let headers: Vec<(&str, &str)> = headers
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -162,16 +162,8 @@ impl Shard {
     /// Answers in HTTP and ends: what else the peer sends is thrown away, never read as a request.
     pub(super) fn refuse(&mut self, now: Now, key: Key, refusal: &Refusal, cause: Cause) {
         self.leave(key, cause);
-        self.respond(key, |out| write_refusal(out, refusal));
+        self.queue(key, FrameKind::Response, |out| write_refusal(out, refusal));
         self.start_closing(now, key, false);
-    }
-
-    /// Queues the HTTP response, the first thing that a connection gets.
-    fn respond(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.conns.get(key).is_some() {
-            let entry = self.log.write(FrameKind::Response, write);
-            self.log.append(key.slot, entry);
-        }
     }
 
     /// Answers what belongs to `cause`.

@@ -228,8 +228,13 @@ impl Shard {
 
     /// Queues one frame for one connection alone.
     pub(super) fn reply(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
+        self.queue(key, FrameKind::Private, write);
+    }
+
+    /// The same with a frame of any kind.
+    pub(super) fn queue(&mut self, key: Key, kind: FrameKind, write: impl FnOnce(&mut Vec<u8>)) {
         if self.conns.get(key).is_some() {
-            let entry = self.log.write(FrameKind::Private, write);
+            let entry = self.log.write(kind, write);
             self.log.append(key.slot, entry);
         }
     }

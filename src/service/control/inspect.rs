@@ -202,14 +202,6 @@ pub(super) struct ChannelsResponse {
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: usize = 1_000;
 
-fn unknown_app() -> ApiError {
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "unknown_app",
-        "no endpoint has that path, and none names that app",
-    )
-}
-
 /// Channels that have subscribers.
 #[utoipa::path(get, path = "/v1/channels", params(ChannelsQuery), responses(
     (status = 200, description = "A page of channels", body = ChannelsResponse),
@@ -226,10 +218,7 @@ pub(super) async fn channels(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(bad_query("limit must be 1 to 1000"));
     }
-    let app = control
-        .app(query.app.as_deref())
-        .ok_or_else(unknown_app)?
-        .id;
+    let app = control.app(query.app.as_deref())?.id;
     let (prefix, after) = (query.prefix, query.after);
     // Each shard gives its own first page: the first page of all is among them.
     let pages = control
@@ -272,10 +261,7 @@ pub(super) async fn channel(
 ) -> Result<Json<ChannelBody>, ApiError> {
     let Path(name) = name.map_err(|rejection| bad_query(&rejection.body_text()))?;
     let Query(query) = query.map_err(|rejection| bad_query(&rejection.body_text()))?;
-    let app = control
-        .app(query.app.as_deref())
-        .ok_or_else(unknown_app)?
-        .id;
+    let app = control.app(query.app.as_deref())?.id;
     let wanted = name.clone();
     let counts = control
         .shards

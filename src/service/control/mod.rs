@@ -20,9 +20,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use self::error::ApiError;
 use crate::base::ids::UlidGenerator;
 use crate::base::random::Random;
 use crate::base::time::Clock;
@@ -91,13 +93,20 @@ impl Control {
     }
 
     /// The topic space of that name or endpoint; without one, the first.
-    fn app(&self, name: Option<&str>) -> Option<&App> {
-        match name {
+    fn app(&self, name: Option<&str>) -> Result<&App, ApiError> {
+        let found = match name {
             None => self.apps.first(),
             Some(name) => self
                 .apps
                 .iter()
                 .find(|app| app.names.iter().any(|known| known == name)),
-        }
+        };
+        found.ok_or_else(|| {
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "unknown_app",
+                "no endpoint has that path, and none names that app",
+            )
+        })
     }
 }

@@ -159,13 +159,7 @@ impl Control {
             let message = "the server is shutting down; publish to another".to_owned();
             return Err(ApiError::unavailable("draining", message, false));
         }
-        let app = self.app(request.app.as_deref()).ok_or_else(|| {
-            ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "unknown_app",
-                "no endpoint has that path, and none names that app",
-            )
-        })?;
+        let app = self.app(request.app.as_deref())?;
         check(&request, app)?;
         let ulid = self.next_id();
         let id = request
