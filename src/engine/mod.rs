@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod disconnect;
 pub mod drain;
 pub mod endpoint;
+pub mod identity;
 pub mod interest;
 pub mod mailbox;
 pub mod origin;
