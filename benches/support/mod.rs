@@ -11,11 +11,12 @@ use shardcast::base::time::Now;
 use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
+use shardcast::engine::door::Door;
 use shardcast::engine::endpoint::Endpoint;
 use shardcast::engine::flush::Sink;
 use shardcast::engine::interest::Interest;
 use shardcast::engine::mailbox::connect;
-use shardcast::engine::publication::{AppId, DataKind, MessageId, Origin, Publication};
+use shardcast::engine::publication::{AppId, Audience, DataKind, MessageId, Origin, Publication};
 use shardcast::engine::rules::Rules;
 use shardcast::engine::shard::{Shard, ShardConfig};
 
@@ -63,11 +64,12 @@ pub(crate) fn publication(topic: &str) -> Publication<'_> {
         data: Some(&DATA),
         kind: DataKind::Json,
         id: MessageId::Ulid(Ulid(1 << 100)),
+        audience: Audience::Topic,
         origin: Origin::Conn(ConnId {
             shard: ShardId(9),
             key,
         }),
-        exclude: None,
+        exclude: &[],
     }
 }
 
@@ -90,6 +92,7 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
             app: AppId(0),
             dialect: Box::new(Strav),
             origins: Vec::new(),
+            door: Door::default(),
             decider: Box::new(Rules::default()),
             limits: ConnLimits {
                 message_bytes_max: 64 * 1024,

@@ -12,6 +12,7 @@ use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
 use shardcast::engine::decider::Decider;
+use shardcast::engine::door::Door;
 use shardcast::engine::endpoint::Endpoint;
 use shardcast::engine::interest::Interest;
 use shardcast::engine::mailbox::{Inbox, connect};
@@ -62,6 +63,7 @@ pub(crate) fn process(
                     app: AppId(0),
                     dialect: Box::new(Strav),
                     origins: Vec::new(),
+                    door: Door::default(),
                     decider: decider(),
                     limits,
                 }],

@@ -10,6 +10,7 @@ use shardcast::base::slab::Key;
 use shardcast::codec::json::validate;
 use shardcast::engine::decider::{Decider, Question, Ruling, Verdict};
 use shardcast::engine::flush::Sink;
+use shardcast::engine::identity::Identity;
 use shardcast::engine::publication::AppId;
 use shardcast::engine::shard::Shard;
 
@@ -145,7 +146,12 @@ impl Sink for Sockets {
 struct Everything;
 
 impl Decider for Everything {
-    fn decide(&self, _conn: ConnId, _question: &Question<'_>) -> Ruling {
+    fn decide(
+        &self,
+        _conn: ConnId,
+        _identity: Option<&Identity>,
+        _question: &Question<'_>,
+    ) -> Ruling {
         Ruling::Known(Verdict::Allow)
     }
 }

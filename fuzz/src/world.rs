@@ -11,6 +11,7 @@ use shardcast::base::time::Now;
 use shardcast::engine::decider::{Asked, Decider, Question, Ruling, Verdict};
 use shardcast::engine::drain::DrainPhase;
 use shardcast::engine::flush::Sink;
+use shardcast::engine::identity::Identity;
 use shardcast::engine::mailbox::Inbox;
 use shardcast::engine::publication::AppId;
 use shardcast::engine::shard::Shard;
@@ -96,7 +97,12 @@ impl Sink for Sockets {
 struct ByName;
 
 impl Decider for ByName {
-    fn decide(&self, _conn: ConnId, question: &Question<'_>) -> Ruling {
+    fn decide(
+        &self,
+        _conn: ConnId,
+        _identity: Option<&Identity>,
+        question: &Question<'_>,
+    ) -> Ruling {
         let (Question::Subscribe { topic } | Question::Publish { topic, .. }) = question;
         match topic.as_bytes().first() {
             Some(b'?') => Ruling::Ask,
@@ -205,7 +211,7 @@ impl World {
         if !again {
             node.asked.remove(index);
         }
-        node.shard.handle_verdict(self.now, key, ticket, verdict);
+        node.shard.handle_verdict(self.now, key, ticket, verdict, 0);
     }
 
     /// A socket says that it takes bytes, if the shard wants to know.
@@ -284,7 +290,7 @@ impl World {
             assert!(node.inbox.len() <= MAILBOX);
             if self.nodes.len() > 1 {
                 for (topic, _) in page {
-                    let interested = self.process.interest.shards(AppId(0), &topic);
+                    let interested = self.process.interest.topics.shards(AppId(0), &topic);
                     assert!(!interested.is_empty(), "nobody knows of {topic:?}");
                 }
             }
@@ -333,7 +339,7 @@ impl World {
             assert_eq!(left, [0; 4], "conns, topics, subscriptions, letters");
             assert!(!shard.has_stalled(), "a publication waits for room");
         }
-        assert_eq!(self.process.interest.topics(), 0);
+        assert_eq!(self.process.interest.topics.len(), 0);
         assert_eq!(self.process.admission.open(), 0);
     }
 

@@ -89,6 +89,60 @@ impl Ulid {
     }
 }
 
+/// Where an id's bits stand in a UUID: the version and the variant are between them.
+const UUID_TIME_BITS: u32 = 42;
+const UUID_TIME_MASK: u128 = (1 << UUID_TIME_BITS) - 1;
+const UUID_VERSION_4: u128 = 4 << 76;
+const UUID_VARIANT: u128 = 2 << 62;
+
+impl Ulid {
+    /// Characters of the UUID form.
+    pub const UUID_LEN: usize = 36;
+
+    /// The same id as a version 4 UUID, for dialects whose clients know such: the tail comes first,
+    /// then the time. 42 of its 48 bits fit, which is enough until the year 2109.
+    ///
+    /// Source: RFC 9562, section 5.4.
+    #[must_use]
+    pub fn uuid_text(self) -> [u8; Self::UUID_LEN] {
+        let time = self.0 >> TAIL_BITS & UUID_TIME_MASK;
+        let bits = (self.0 & TAIL_MASK) << UUID_TIME_BITS | time;
+        let (high, middle, low) = (bits >> 74, bits >> 62 & 0xfff, bits & ((1 << 62) - 1));
+        let uuid = high << 80 | UUID_VERSION_4 | middle << 64 | UUID_VARIANT | low;
+        let mut text = [b'-'; Self::UUID_LEN];
+        let places = (0..Self::UUID_LEN).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
+        for (digit, place) in places.enumerate() {
+            let nibble = (uuid >> (124 - 4 * digit)) as usize & 15;
+            text[place] = b"0123456789abcdef"[nibble];
+        }
+        text
+    }
+
+    /// Reads the UUID form; `None` unless it is exactly what [`Ulid::uuid_text`] writes.
+    #[must_use]
+    pub fn parse_uuid(text: &[u8]) -> Option<Self> {
+        if text.len() != Self::UUID_LEN {
+            return None;
+        }
+        let mut uuid = 0_u128;
+        for (place, byte) in text.iter().enumerate() {
+            match (place, byte) {
+                (8 | 13 | 18 | 23, b'-') => {}
+                (8 | 13 | 18 | 23, _) => return None,
+                (_, b'0'..=b'9') => uuid = uuid << 4 | u128::from(byte - b'0'),
+                (_, b'a'..=b'f') => uuid = uuid << 4 | u128::from(byte - b'a' + 10),
+                _ => return None,
+            }
+        }
+        if uuid & (0xf << 76) != UUID_VERSION_4 || uuid & (3 << 62) != UUID_VARIANT {
+            return None;
+        }
+        let bits = uuid >> 80 << 74 | (uuid >> 64 & 0xfff) << 62 | uuid & ((1 << 62) - 1);
+        let (tail, time) = (bits >> UUID_TIME_BITS, bits & UUID_TIME_MASK);
+        Some(Self(time << TAIL_BITS | tail))
+    }
+}
+
 impl fmt::Display for Ulid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.text();
@@ -218,6 +272,32 @@ mod tests {
         assert_eq!(Ulid::parse(b"8ZZZZZZZZZZZZZZZZZZZZZZZZZ"), None);
         assert_eq!(Ulid::parse(b"01ARZ3NDEKTSV4RRFFQ69G5FAU "), None);
         assert_eq!(Ulid::parse(b"01ARZ3NDEKTSV4RRFFQ69G5FAI"), None);
+    }
+
+    #[test]
+    fn uuid_form_is_a_version_4_uuid_and_comes_back() {
+        let key = IdKey::new([3; 16]);
+        for slot in [0, 1, u32::MAX] {
+            let address = ConnAddress {
+                shard: ShardId(1),
+                slot,
+            };
+            let id = key.seal(1_763_664_000_000, address, slot);
+            let text = id.uuid_text();
+            assert_eq!((text[14], text[8]), (b'4', b'-'));
+            assert!(b"89ab".contains(&text[19]));
+            assert_eq!(Ulid::parse_uuid(&text), Some(id));
+        }
+        for wrong in [
+            "00000000-0000-1000-8000-000000000000",
+            "00000000-0000-4000-c000-000000000000",
+            "00000000-0000-4000-8000-00000000000",
+            "00000000-0000-4000-8000-00000000000G",
+            "00000000-0000-4000-8000-00000000000A",
+            "000000000000-4000-8000-00000000-0000",
+        ] {
+            assert_eq!(Ulid::parse_uuid(wrong.as_bytes()), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -108,16 +108,23 @@ fn refused(channel: &str, event: &str, reason: &str) -> Failure {
         "publish denied" => {
             // A rule is split at its last colon, so it cannot name an event that has one.
             let event = if event.contains(':') { "*" } else { event };
-            let rule = ShellQuoted(&format!("{channel}:{event}")).to_string();
+            let rule = rule(&format!("{channel}:{event}"));
             format!("; start the server with --allow-publish {rule}")
         }
         "unauthorized" => {
-            let rule = ShellQuoted(channel);
+            let rule = rule(channel);
             format!("; start the server with --allow-subscribe {rule}, which publishing needs too")
         }
         _ => String::new(),
     };
     Failure::world(format!("publish refused: {reason}{hint}"))
+}
+
+/// A rule for everybody as it is typed in a shell.
+fn rule(pattern: &str) -> String {
+    // What follows the last = says to whom it is granted.
+    let grant = if pattern.contains('=') { "=allow" } else { "" };
+    ShellQuoted(&format!("{pattern}{grant}")).to_string()
 }
 
 /// The data as JSON, or why it is none and how to type it.

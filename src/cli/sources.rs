@@ -67,6 +67,7 @@ mod tests {
     use super::*;
     use crate::cli::command;
     use crate::config::Machine;
+    use crate::engine::rules::Deciding;
     use crate::service;
 
     fn config_of(args: &[&str]) -> Result<service::ServerConfig, Vec<Complaint>> {
@@ -99,8 +100,9 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(config.endpoints.len(), 2);
-        assert!(config.endpoints[1].rules.may_publish("y", "z"));
-        assert!(config.endpoints[1].rules.may_publish("x", "z"));
+        let rules = &config.endpoints[1].rules;
+        assert_ne!(rules.of_publish("y", "z"), Deciding::Nothing);
+        assert_ne!(rules.of_publish("x", "z"), Deciding::Nothing);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::settings::{EndpointTable, Scope, Setting, Settings};
 use super::value::{self, Cpus};
 use crate::dialect::DialectName;
 use crate::engine::origin::OriginPattern;
-use crate::engine::rules::{Pattern, PublishPattern};
+use crate::engine::rules::{Grant, Pattern, PublishPattern};
 use crate::service::Secret;
 
 /// One pass over the settings.
@@ -164,11 +164,17 @@ impl<'a> Reader<'a> {
         self.optional(option, value::token)
     }
 
-    pub(super) fn publish_rules(&mut self, option: &OptionRecord) -> Vec<Option<PublishPattern>> {
+    pub(super) fn publish_rules(
+        &mut self,
+        option: &OptionRecord,
+    ) -> Vec<Option<(PublishPattern, Grant)>> {
         self.each(option, value::publish_rule)
     }
 
-    pub(super) fn subscribe_rules(&mut self, option: &OptionRecord) -> Vec<Option<Pattern>> {
+    pub(super) fn subscribe_rules(
+        &mut self,
+        option: &OptionRecord,
+    ) -> Vec<Option<(Pattern, Grant)>> {
         self.each(option, value::subscribe_rule)
     }
 

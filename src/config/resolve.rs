@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::value::Cpus;
 use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates, SHARDS_MAX};
 use crate::engine::addresses::{AddressLimits, TrustedProxies};
-use crate::engine::rules::{Rules, Verdict};
+use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
 use crate::service::{EndpointConfig, LogFormat, LogLevel, ServerConfig};
 
@@ -174,13 +174,13 @@ fn read_addresses(reader: &mut Reader<'_>) -> Option<AddressLimits> {
 
 fn read_rules(reader: &mut Reader<'_>) -> Rules {
     let mut rules = Rules::default();
-    for pattern in reader.publish_rules(&options::ALLOW_PUBLISH) {
-        pattern.into_iter().for_each(|p| rules.add_publish(p));
+    let publish = reader.publish_rules(&options::ALLOW_PUBLISH);
+    for (pattern, grant) in publish.into_iter().flatten() {
+        rules.add_publish(pattern, grant);
     }
-    for pattern in reader.subscribe_rules(&options::ALLOW_SUBSCRIBE) {
-        pattern
-            .into_iter()
-            .for_each(|p| rules.add_subscribe(p, Verdict::Allow));
+    let subscribe = reader.subscribe_rules(&options::ALLOW_SUBSCRIBE);
+    for (pattern, grant) in subscribe.into_iter().flatten() {
+        rules.add_subscribe(pattern, grant);
     }
     rules
 }

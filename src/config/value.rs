@@ -10,7 +10,7 @@ use super::machine::Machine;
 use super::{cpu_list, units};
 use crate::dialect::DialectName;
 use crate::engine::origin::{NoOrigin, OriginPattern};
-use crate::engine::rules::{Pattern, PatternError, PublishPattern};
+use crate::engine::rules::{Grant, GrantError, Pattern, PatternError, PublishPattern};
 use crate::service::Secret;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, Fault> {
@@ -281,8 +281,9 @@ pub(super) fn token(text: &str) -> Result<Secret, Fault> {
     ))
 }
 
-pub(super) fn publish_rule(text: &str) -> Result<PublishPattern, Fault> {
-    PublishPattern::parse(text).map_err(|error| {
+pub(super) fn publish_rule(text: &str) -> Result<(PublishPattern, Grant), Fault> {
+    let (pattern, grant) = granted(text)?;
+    let pattern = PublishPattern::parse(pattern).map_err(|error| {
         let fix = match error {
             PatternError::Empty => {
                 "write CHANNEL or CHANNEL:EVENT, such as demo:hello or '*:client-*'"
@@ -290,16 +291,38 @@ pub(super) fn publish_rule(text: &str) -> Result<PublishPattern, Fault> {
             PatternError::EmptyEvent => "write the event behind the colon, or * for any",
         };
         Fault::new(error.to_string(), fix)
-    })
+    })?;
+    Ok((pattern, grant))
 }
 
-pub(super) fn subscribe_rule(text: &str) -> Result<Pattern, Fault> {
-    Pattern::parse(text).map_err(|error| {
+pub(super) fn subscribe_rule(text: &str) -> Result<(Pattern, Grant), Fault> {
+    let (pattern, grant) = granted(text)?;
+    let pattern = Pattern::parse(pattern).map_err(|error| {
         Fault::new(
             error.to_string(),
             "write a channel or a prefix that ends in *, such as 'private-team-*'",
         )
-    })
+    })?;
+    Ok((pattern, grant))
+}
+
+/// A pattern, and to whom it gives what it matches: to everybody unless it says otherwise.
+fn granted(text: &str) -> Result<(&str, Grant), Fault> {
+    let Some((pattern, grant)) = text.rsplit_once('=') else {
+        return Ok((text, Grant::Allow));
+    };
+    let grant = Grant::parse(grant).map_err(|error| {
+        let fix = match error {
+            GrantError::Unknown => {
+                "write allow, deny, authenticated, claim:/POINTER, webhook or a name with claims such \
+                 as user.{sub} behind the =; a name that has one itself is written with =allow"
+            }
+            GrantError::Pointer => "write where the claim is, such as claim:/channels",
+            GrantError::Braces => "write one claim in each pair, such as user.{sub}",
+        };
+        Fault::new(error.to_string(), fix)
+    })?;
+    Ok((pattern, grant))
 }
 
 fn is_negative(text: &str) -> bool {

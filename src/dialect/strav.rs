@@ -89,6 +89,8 @@ impl Dialect for Strav {
                 // A publish that succeeds is not answered.
                 None => return,
             },
+            // Nobody identifies by a message here.
+            Decision::Authenticate(_) => return,
         };
         actions.reply(|out| {
             write_frame_with(out, OpCode::Text, channel.len() + 48, |out| {
@@ -211,7 +213,7 @@ mod tests {
     use super::*;
     use crate::base::ids::{ConnId, ShardId, Ulid};
     use crate::base::slab::Key;
-    use crate::engine::publication::{AppId, Origin};
+    use crate::engine::publication::{AppId, Audience, Origin};
 
     fn parse(payload: &str) -> Option<Request<'_>> {
         Request::parse(Message {
@@ -234,8 +236,9 @@ mod tests {
             data,
             kind: DataKind::Json,
             id: MessageId::Ulid(Ulid::parse(b"01M7W7FG1R99FPSSD5YMA0MJMH").expect("an id")),
+            audience: Audience::Topic,
             origin: Origin::Conn(ConnId { shard, key }),
-            exclude: None,
+            exclude: &[],
         };
         Strav.encode(&publication, &mut out);
         let header_len = if out[1] < 126 { 2 } else { 4 };

@@ -47,8 +47,9 @@ pub(super) enum Wait {
         request: Request,
     },
     /// Room in another shard's mailbox for the publication that was accepted. The publication
-    /// itself is with the shard, so that it arrives even if its publisher goes away.
-    Room { topic: Box<str> },
+    /// itself is with the shard, so that it arrives even if its publisher goes away. `topic` is what
+    /// the publisher is to be told about, if anything.
+    Room { topic: Option<Box<str>> },
 }
 
 /// What is being decided.
@@ -56,6 +57,8 @@ pub(super) enum Wait {
 pub(super) enum Request {
     Subscribe(String),
     Publish(Publish<'static>, Gate),
+    Authenticate,
+    Message,
 }
 
 /// The questions that a publish must pass, in order.

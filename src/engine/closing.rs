@@ -110,6 +110,7 @@ impl Shard {
                 self.lose_interest(app, &topic);
             }
         }
+        self.take_identity(key);
         self.stats.count_close(cause);
         if was_open {
             self.consult(key, |dialect, view, _: &mut Actions<'_>| {

@@ -7,6 +7,7 @@ use super::disconnect::Cause;
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::outbox::Outbox;
+use super::session::Session;
 use super::topic_table::Subscriptions;
 use crate::base::ids::Ulid;
 use crate::codec::ws::Decoder;
@@ -39,6 +40,7 @@ pub(super) struct Conn {
     pub(super) outbox: Option<Box<Outbox>>,
     pub(super) busy: Option<Box<Busy>>,
     pub(super) meter: Option<Box<Meter>>,
+    pub(super) session: Option<Box<Session>>,
     /// When the peer was last heard.
     pub(super) seen_ms: u64,
     /// When the last heartbeat went out.
@@ -66,7 +68,7 @@ pub(super) struct Conn {
 
 // An idle connection is this, its monoio task (about 560 bytes) and its topics' entries. The aim is
 // 1,000 bytes in all.
-const _: () = assert!(size_of::<Conn>() <= 176);
+const _: () = assert!(size_of::<Conn>() <= 184);
 
 /// A deadline that never comes.
 pub(super) const NEVER_MS: u64 = u64::MAX;
@@ -78,7 +80,12 @@ impl Conn {
 
     /// Whether more must not be read from it for now.
     pub(super) fn must_pause(&self) -> bool {
-        self.busy.as_deref().is_some_and(Busy::must_pause)
+        let must_wait_at_the_door = match &self.phase {
+            Phase::Handshaking(handshake) => handshake.must_pause(),
+            _ => false,
+        };
+        must_wait_at_the_door
+            || self.busy.as_deref().is_some_and(Busy::must_pause)
             || self.meter.as_deref().is_some_and(Meter::is_exhausted)
     }
 }

@@ -1,9 +1,13 @@
-//! Who may subscribe and publish: asked on the shard, answered at once or by the control plane.
+//! What is decided about a connection: by the shard's own rules at once, or by the control plane.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::identity::Identity;
 use super::rules::Rules;
-use crate::base::ids::ConnId;
+use crate::base::ids::{ConnId, Ulid};
+use crate::codec::http::{Refusal, UpgradeRequest};
 
 /// What is to be decided about one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,32 +68,133 @@ pub enum Ruling {
 
 /// Decides what it can without waiting.
 pub trait Decider {
-    /// Rules on one question about one connection.
-    fn decide(&self, conn: ConnId, question: &Question<'_>) -> Ruling;
-}
+    /// Rules on one question about one connection, of which this much is known.
+    fn decide(&self, conn: ConnId, identity: Option<&Identity>, question: &Question<'_>) -> Ruling;
 
-impl Decider for Rules {
-    fn decide(&self, _conn: ConnId, question: &Question<'_>) -> Ruling {
-        let allowed = match question {
-            Question::Subscribe { topic } => self.may_subscribe(topic),
-            Question::Publish { topic, event, .. } => self.may_publish(topic, event),
-        };
-        Ruling::Known(if allowed {
-            Verdict::Allow
-        } else {
-            Verdict::Deny
-        })
+    /// What becomes of a message that means nothing to the dialect itself.
+    fn handle(&self, _identity: Option<&Identity>, _event: &str) -> Handling {
+        Handling::Drop
     }
 }
 
-/// A question on its way to the control plane.
+/// What becomes of a message that its dialect leaves to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handling {
+    /// Nothing.
+    Drop,
+    /// It goes back to its sender, and to nobody else.
+    Reply,
+    /// It is published, whatever the rules for clients say.
+    Publish {
+        /// Where to.
+        topic: String,
+        /// Whether its sender, when subscribed, is left out.
+        exclude_self: bool,
+    },
+    /// The control plane says; the connection's later messages wait meanwhile.
+    Ask,
+}
+
+impl Decider for Rules {
+    fn decide(
+        &self,
+        _conn: ConnId,
+        identity: Option<&Identity>,
+        question: &Question<'_>,
+    ) -> Ruling {
+        match question {
+            Question::Subscribe { topic } => self.of_subscribe(topic).ruling(identity, topic),
+            Question::Publish { topic, event, .. } => {
+                self.of_publish(topic, event).ruling(identity, topic)
+            }
+        }
+    }
+
+    fn handle(&self, _identity: Option<&Identity>, event: &str) -> Handling {
+        self.of_message(event).clone()
+    }
+}
+
+/// What the control plane is asked.
+#[derive(Debug)]
+pub enum Inquiry {
+    /// A decision; answered by [`Shard::handle_verdict`](super::shard::Shard::handle_verdict).
+    Decide(Question<'static>),
+    /// Who this is, by what it sent; answered by
+    /// [`Shard::handle_proof`](super::shard::Shard::handle_proof).
+    Authenticate {
+        /// The credentials: a JSON text, of whatever shape the application's clients use.
+        data: Box<[u8]>,
+    },
+    /// Whether this may come in, and who it is; answered by
+    /// [`Shard::handle_admission`](super::shard::Shard::handle_admission).
+    Admit(Box<Newcomer>),
+    /// What is to be done about a message; answered by
+    /// [`Shard::handle_deeds`](super::shard::Shard::handle_deeds).
+    Message {
+        /// The event's name.
+        event: Box<str>,
+        /// The data, if there is any.
+        data: Option<Box<[u8]>>,
+    },
+}
+
+/// Somebody at the door.
+#[derive(Debug)]
+pub struct Newcomer {
+    /// The request as it came.
+    pub request: Arc<UpgradeRequest>,
+    /// The client's address: behind a trusted proxy what that says, if it says anything.
+    pub peer: Option<IpAddr>,
+    /// The token found in the request, if the endpoint looks for one.
+    pub token: Option<String>,
+}
+
+/// A question on its way to the control plane.
+#[derive(Debug)]
 pub struct Asked {
     /// The connection it is about.
     pub conn: ConnId,
+    /// Its public id.
+    pub id: Ulid,
+    /// Its endpoint, by index.
+    pub endpoint: u16,
+    /// What is known about its peer.
+    pub identity: Option<Arc<Identity>>,
     /// To be given back with the answer; an answer to an older question of the same connection, or
     /// one after its end, changes nothing.
     pub ticket: u32,
     /// The question.
-    pub question: Question<'static>,
+    pub inquiry: Inquiry,
+}
+
+/// What credentials have proven.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// This.
+    Accepted(Arc<Identity>),
+    /// Nothing: they are wrong, or have ended.
+    Rejected,
+    /// Nobody could tell (an error, a time-out).
+    Failed,
+}
+
+/// What is answered to a [`Newcomer`].
+#[derive(Debug, Clone)]
+pub enum Admission {
+    /// Come in.
+    Admit {
+        /// Who it is; `None`: nobody knows, and nobody has to.
+        identity: Option<Arc<Identity>>,
+        /// Further header lines of the 101, such as `Set-Cookie`.
+        headers: Vec<(String, String)>,
+        /// Topics that it is subscribed to from the start.
+        topics: Vec<String>,
+    },
+    /// Its credentials are wrong: the dialect says how such a client is told.
+    Unauthorized,
+    /// Stay out, with this answer.
+    Refuse(Refusal),
+    /// Nobody could tell.
+    Failed,
 }

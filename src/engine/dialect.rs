@@ -11,6 +11,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::disconnect::{Cause, Disconnect};
+use super::identity::Identity;
 use super::publication::{AppId, DataKind, Publication};
 use super::topic_table::{Subscriptions, TopicTable};
 use crate::base::ids::Ulid;
@@ -56,6 +57,12 @@ pub trait Dialect {
         actions: &mut Actions<'_>,
     );
 
+    /// The connection's identity has ended, and what it was allowed with it: it has expired, or was
+    /// revoked. By default such a connection is closed for [`Cause::Unauthorized`].
+    fn on_identity_end(&self, _conn: &mut ConnView<'_>, _reason: &str, actions: &mut Actions<'_>) {
+        actions.end(Cause::Unauthorized);
+    }
+
     /// The timer set by [`Actions::set_timer`] has run out.
     fn on_timer(&self, _conn: &mut ConnView<'_>, _actions: &mut Actions<'_>) {}
 
@@ -69,6 +76,29 @@ pub trait Dialect {
 
     /// Writes a publication as one whole frame.
     fn encode(&self, publication: &Publication<'_>, out: &mut Vec<u8>);
+
+    /// Whether a connection in this state gets what is published to everyone.
+    fn hears_everyone(&self, _state: &DialectState) -> bool {
+        true
+    }
+
+    /// Whether a connection in this state gets what is published to the topic that is its own
+    /// public id, as a UUID.
+    fn is_in_own_room(&self, _state: &DialectState) -> bool {
+        false
+    }
+
+    /// The public id as clients of this dialect know it.
+    fn id_text(&self, id: Ulid) -> String {
+        id.to_string()
+    }
+
+    /// How a client is told that its upgrade request had no valid credentials: by a 101 and what
+    /// [`Dialect::disconnect`] says about [`Cause::Unauthorized`], since no script in a browser
+    /// learns the status of a refused upgrade; or, by default, by that status, 401.
+    fn turns_away_by_close(&self) -> bool {
+        false
+    }
 
     /// What a peer is told when its connection ends for `cause`.
     fn disconnect(&self, cause: Cause) -> Option<Disconnect> {
@@ -102,6 +132,8 @@ pub struct ConnView<'a> {
     pub id: Ulid,
     /// What the dialect keeps for it.
     pub state: &'a mut DialectState,
+    /// What is known about its peer.
+    pub identity: Option<&'a Identity>,
     pub(super) app: AppId,
     pub(super) topics: &'a TopicTable,
     pub(super) subscriptions: &'a Subscriptions,
@@ -147,10 +179,54 @@ pub struct Actions<'m> {
 pub(super) enum Action<'m> {
     Reply(Range<usize>),
     Subscribe(Cow<'m, str>),
+    Join(Cow<'m, str>),
     Unsubscribe(Cow<'m, str>),
     Publish(Publish<'m>),
-    SetTimer { after_ms: u64 },
+    Dispatch(Dispatch<'m>),
+    Authenticate {
+        data: Cow<'m, [u8]>,
+        in_turn: bool,
+    },
+    Forget,
+    Handle {
+        event: Cow<'m, str>,
+        data: Option<Cow<'m, [u8]>>,
+    },
+    SetTimer {
+        after_ms: u64,
+    },
     Close(Disconnect),
+    End(Cause),
+}
+
+/// Something sent without asking the rules, since it is not a client that wants it sent.
+#[derive(Debug)]
+pub struct Dispatch<'m> {
+    /// Who is to get it.
+    pub to: To<'m>,
+    /// The topic, or what frames that name one shall say.
+    pub topic: Cow<'m, str>,
+    /// What happened.
+    pub event: Cow<'m, str>,
+    /// With what: JSON.
+    pub data: Option<Cow<'m, [u8]>>,
+    /// The public ids of connections that must not get it.
+    pub exclude: SmallVec<[Ulid; 1]>,
+}
+
+/// Whom a [`Dispatch`] goes to.
+#[derive(Debug)]
+pub enum To<'m> {
+    /// The connection whose message this is about.
+    Sender,
+    /// The subscribers of its topic.
+    Topic,
+    /// Every connection of this user.
+    User(Cow<'m, str>),
+    /// The connection that shows this id.
+    Conn(Ulid),
+    /// Everyone.
+    Everyone,
 }
 
 /// A publish that a client asks for.
@@ -183,6 +259,12 @@ impl<'m> Actions<'m> {
         self.list.push(Action::Subscribe(topic));
     }
 
+    /// Subscribes to a topic that the dialect or the application itself has chosen: no rule is asked,
+    /// and nothing follows.
+    pub fn join(&mut self, topic: Cow<'m, str>) {
+        self.list.push(Action::Join(topic));
+    }
+
     /// Leaves a topic; nothing follows, and a topic that it is not a member of is no error.
     pub fn unsubscribe(&mut self, topic: Cow<'m, str>) {
         self.list.push(Action::Unsubscribe(topic));
@@ -193,6 +275,35 @@ impl<'m> Actions<'m> {
         self.list.push(Action::Publish(publish));
     }
 
+    /// Has the peer's credentials looked at; [`Decision::Authenticate`] follows. Later messages are
+    /// handled meanwhile, and it is for the dialect to say what becomes of them and when it has
+    /// been too long.
+    pub fn authenticate_meanwhile(&mut self, data: Cow<'m, [u8]>) {
+        let in_turn = false;
+        self.list.push(Action::Authenticate { data, in_turn });
+    }
+
+    /// The same, and later messages wait until it is known.
+    pub fn authenticate(&mut self, data: Cow<'m, [u8]>) {
+        let in_turn = true;
+        self.list.push(Action::Authenticate { data, in_turn });
+    }
+
+    /// Gives up the connection's identity, and every topic that it would not be let into without.
+    pub fn forget_identity(&mut self) {
+        self.list.push(Action::Forget);
+    }
+
+    /// Leaves a message to the application.
+    pub fn handle(&mut self, event: Cow<'m, str>, data: Option<Cow<'m, [u8]>>) {
+        self.list.push(Action::Handle { event, data });
+    }
+
+    /// Sends something that the application wants sent.
+    pub fn dispatch(&mut self, dispatch: Dispatch<'m>) {
+        self.list.push(Action::Dispatch(dispatch));
+    }
+
     /// Calls [`Dialect::on_timer`] in `after_ms`, instead of at any time set before.
     pub fn set_timer(&mut self, after_ms: u64) {
         self.list.push(Action::SetTimer { after_ms });
@@ -201,6 +312,11 @@ impl<'m> Actions<'m> {
     /// Ends the connection, after the replies before it.
     pub fn close(&mut self, disconnect: Disconnect) {
         self.list.push(Action::Close(disconnect));
+    }
+
+    /// Ends the connection for a cause, with what the dialect says about it.
+    pub fn end(&mut self, cause: Cause) {
+        self.list.push(Action::End(cause));
     }
 
     /// Puts `later` behind what is here.
@@ -233,13 +349,38 @@ impl Publish<'_> {
     }
 }
 
+impl Dispatch<'_> {
+    fn into_owned(self) -> Dispatch<'static> {
+        Dispatch {
+            to: match self.to {
+                To::Sender => To::Sender,
+                To::Topic => To::Topic,
+                To::User(user) => To::User(Cow::Owned(user.into_owned())),
+                To::Conn(id) => To::Conn(id),
+                To::Everyone => To::Everyone,
+            },
+            topic: Cow::Owned(self.topic.into_owned()),
+            event: Cow::Owned(self.event.into_owned()),
+            data: self.data.map(|data| Cow::Owned(data.into_owned())),
+            exclude: self.exclude,
+        }
+    }
+}
+
 impl Action<'_> {
     /// Whether it must not overtake what the connection waits for. Replies do not count as such:
     /// in what a timer asks for they are about the waiting itself.
     pub(super) fn needs_turn(&self) -> bool {
         match self {
-            Self::Subscribe(_) | Self::Unsubscribe(_) | Self::Publish(_) => true,
-            Self::Reply(_) | Self::SetTimer { .. } | Self::Close(_) => false,
+            Self::Subscribe(_)
+            | Self::Join(_)
+            | Self::Unsubscribe(_)
+            | Self::Publish(_)
+            | Self::Dispatch(_)
+            | Self::Authenticate { .. }
+            | Self::Forget
+            | Self::Handle { .. } => true,
+            Self::Reply(_) | Self::SetTimer { .. } | Self::Close(_) | Self::End(_) => false,
         }
     }
 
@@ -248,10 +389,22 @@ impl Action<'_> {
         match self {
             Self::Reply(range) => Action::Reply(range),
             Self::Subscribe(topic) => Action::Subscribe(owned(topic)),
+            Self::Join(topic) => Action::Join(owned(topic)),
             Self::Unsubscribe(topic) => Action::Unsubscribe(owned(topic)),
             Self::Publish(publish) => Action::Publish(publish.into_owned()),
+            Self::Dispatch(dispatch) => Action::Dispatch(dispatch.into_owned()),
+            Self::Authenticate { data, in_turn } => Action::Authenticate {
+                data: Cow::Owned(data.into_owned()),
+                in_turn,
+            },
+            Self::Forget => Action::Forget,
+            Self::Handle { event, data } => Action::Handle {
+                event: owned(event),
+                data: data.map(|data| Cow::Owned(data.into_owned())),
+            },
             Self::SetTimer { after_ms } => Action::SetTimer { after_ms },
             Self::Close(disconnect) => Action::Close(disconnect),
+            Self::End(cause) => Action::End(cause),
         }
     }
 }
@@ -273,6 +426,19 @@ pub enum Decision<'a> {
         /// The outcome.
         outcome: PublishOutcome,
     },
+    /// Of credentials.
+    Authenticate(AuthenticateOutcome),
+}
+
+/// What credentials came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthenticateOutcome {
+    /// The connection has its identity now.
+    Accepted,
+    /// They are wrong; an identity from before has been given up.
+    Rejected,
+    /// Nobody could tell; nothing has changed.
+    Failed,
 }
 
 /// How a subscribe ended.

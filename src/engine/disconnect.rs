@@ -34,6 +34,10 @@ pub enum Cause {
     SlowConsumer,
     /// Nothing came from the peer for the idle limit.
     Idle,
+    /// Its credentials were wrong, have expired, or were revoked.
+    Unauthorized,
+    /// An operator or the application wanted it ended.
+    Kicked,
     /// The dialect ended it with a code of its own.
     Dialect,
     /// The server drains.
@@ -42,7 +46,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of their counters.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::PeerClosed,
         Self::PeerGone,
         Self::HandshakeRefused,
@@ -56,6 +60,8 @@ impl Cause {
         Self::MessageTooBig,
         Self::SlowConsumer,
         Self::Idle,
+        Self::Unauthorized,
+        Self::Kicked,
         Self::Dialect,
         Self::Shutdown,
     ];
@@ -77,6 +83,8 @@ impl Cause {
             Self::MessageTooBig => "message_too_big",
             Self::SlowConsumer => "slow_consumer",
             Self::Idle => "idle",
+            Self::Unauthorized => "unauthorized",
+            Self::Kicked => "kicked",
             Self::Dialect => "dialect",
             Self::Shutdown => "shutdown",
         }
@@ -85,8 +93,8 @@ impl Cause {
     /// What the peer is told unless its dialect says otherwise; `None` when nobody is there to be
     /// told, or HTTP is still spoken.
     ///
-    /// 1013 and 1001 invite a client to come back. 1008 is never used here: shared-websocket
-    /// clients take it for "credentials refused, do not retry".
+    /// 1013 and 1001 invite a client to come back. 1008 is for credentials alone: shared-websocket
+    /// clients take it for "refused, do not retry".
     #[must_use]
     pub fn disconnect(self) -> Option<Disconnect> {
         let (code, reason) = match self {
@@ -103,6 +111,8 @@ impl Cause {
             Self::MessageTooBig => (CloseCode::MESSAGE_TOO_BIG, "message too big"),
             Self::SlowConsumer => (CloseCode::TRY_AGAIN_LATER, "slow consumer"),
             Self::Idle => (CloseCode::GOING_AWAY, "idle timeout"),
+            Self::Unauthorized => (CloseCode::POLICY_VIOLATION, "unauthorized"),
+            Self::Kicked => (CloseCode::GOING_AWAY, "disconnected by the server"),
             Self::Dialect => (CloseCode::NORMAL, ""),
             Self::Shutdown => (CloseCode::GOING_AWAY, "server shutting down"),
         };

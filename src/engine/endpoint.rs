@@ -2,6 +2,7 @@
 
 use super::decider::Decider;
 use super::dialect::Dialect;
+use super::door::Door;
 use super::origin::OriginPattern;
 use super::publication::AppId;
 use crate::base::limits::ConnLimits;
@@ -16,6 +17,8 @@ pub struct Endpoint {
     pub dialect: Box<dyn Dialect>,
     /// The pages that may connect; empty: all.
     pub origins: Vec<OriginPattern>,
+    /// Who may come in.
+    pub door: Door,
     /// Who may do what.
     pub decider: Box<dyn Decider>,
     /// The bounds of its connections.

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::busy::Wait;
-use super::dialect::Publish;
+use super::dialect::{Dispatch, Publish, To};
+use super::endpoint::Endpoint;
 use super::interest::ShardMask;
 use super::mailbox::Posted;
-use super::publication::{MessageId, Origin, Publication, SharedPublication};
+use super::publication::{
+    AppId, Audience, DataKind, MessageId, Origin, Publication, SharedPublication,
+};
 use super::shard::Shard;
-use super::turn_log::FrameKind;
-use crate::base::ids::ConnId;
+use super::topic_table::EncodingId;
+use super::turn_log::{FrameKind, TurnLog};
+use crate::base::ids::Ulid;
 use crate::base::slab::Key;
 use crate::base::time::Now;
 
@@ -27,57 +33,154 @@ impl Shard {
     /// Publishes for a connection. What is returned must be waited for before the next publication
     /// of the same connection: otherwise that could overtake on the shards that had room.
     pub(super) fn publish(&mut self, now: Now, key: Key, publish: &Publish<'_>) -> Option<Wait> {
-        let source = self.conn_id(key);
-        let app = self.endpoint_of(key)?.app;
+        let own_id = [self.conns.get(key)?.id];
         let publication = Publication {
-            app,
+            app: self.endpoint_of(key)?.app,
             topic: &publish.topic,
+            audience: Audience::Topic,
             event: &publish.event,
             data: publish.data.as_deref(),
             kind: publish.kind,
-            id: MessageId::Ulid(self.ulids.next(now.unix_ms, &mut self.random)),
-            origin: Origin::Conn(source),
-            exclude: publish.exclude_self.then_some(source),
+            id: self.next_id(now),
+            origin: Origin::Conn(self.conn_id(key)),
+            exclude: if publish.exclude_self { &own_id } else { &[] },
         };
         self.stats.publications += 1;
-        self.deliver(&publication);
-        self.post(key, &publication)
+        let is_full = self.spread(key, &publication);
+        is_full.then(|| Wait::Room {
+            topic: Some(publication.topic.into()),
+        })
     }
 
-    /// Adds a publication to the list of every subscriber on this shard: encoded once for each
-    /// encoding among them, an index each otherwise.
-    fn deliver(&mut self, publication: &Publication<'_>) {
-        let excluded = publication.exclude.filter(|conn| conn.shard == self.id);
-        let excluded = excluded.map(|conn: ConnId| conn.key.slot);
-        let (topics, log) = (&self.topics, &mut self.log);
-        for (encoding, slots) in topics.subscribers(publication.app, publication.topic) {
-            let dialect = &self.endpoints[usize::from(encoding)].dialect;
-            let entry = log.write(FrameKind::Publication, |out| {
-                dialect.encode(publication, out);
-            });
-            for slot in slots {
-                if Some(*slot) != excluded {
-                    log.append(*slot, entry);
-                    self.stats.deliveries += 1;
-                }
-            }
+    /// Sends what the application wants sent about a connection's message; as [`Self::publish`], and
+    /// nobody is told about it.
+    pub(super) fn dispatch(&mut self, now: Now, key: Key, dispatch: &Dispatch<'_>) -> Option<Wait> {
+        let publication = Publication {
+            app: self.endpoint_of(key)?.app,
+            topic: &dispatch.topic,
+            audience: match &dispatch.to {
+                To::Sender => Audience::Conn(self.conns.get(key)?.id),
+                To::Topic => Audience::Topic,
+                To::User(user) => Audience::User(user),
+                To::Conn(id) => Audience::Conn(*id),
+                To::Everyone => Audience::Everyone,
+            },
+            event: &dispatch.event,
+            data: dispatch.data.as_deref(),
+            kind: DataKind::Json,
+            id: self.next_id(now),
+            origin: Origin::Conn(self.conn_id(key)),
+            exclude: &dispatch.exclude,
+        };
+        let is_full = self.spread(key, &publication);
+        is_full.then_some(Wait::Room { topic: None })
+    }
+
+    fn next_id(&mut self, now: Now) -> MessageId<'static> {
+        MessageId::Ulid(self.ulids.next(now.unix_ms, &mut self.random))
+    }
+
+    /// Delivers here and posts elsewhere; whether some shard had no room.
+    fn spread(&mut self, key: Key, publication: &Publication<'_>) -> bool {
+        self.deliver(publication);
+        self.post(key, publication)
+    }
+
+    /// Adds a publication to the list of everybody on this shard who is to get it: encoded once for
+    /// each encoding among them, an index each otherwise. Returns how many those are.
+    pub(super) fn deliver(&mut self, publication: &Publication<'_>) -> u64 {
+        let Publication { app, topic, .. } = *publication;
+        let excluded = self.slots_of(publication.exclude);
+        let named: SmallVec<[Member; 1]> = match publication.audience {
+            Audience::Topic => self.owner_of_room(app, topic).into_iter().collect(),
+            Audience::User(_) => SmallVec::new(),
+            Audience::Conn(id) => self.member(app, id).into_iter().collect(),
+            Audience::Everyone => self.everyone(app),
+        };
+        let mut handout = Handout {
+            publication,
+            excluded: &excluded,
+            endpoints: &self.endpoints,
+            log: &mut self.log,
+            count: 0,
+        };
+        let subscribed = match publication.audience {
+            Audience::Topic => Some(self.topics.subscribers(app, topic)),
+            Audience::User(user) => Some(self.users.subscribers(app, user)),
+            Audience::Conn(_) | Audience::Everyone => None,
+        };
+        for (encoding, slots) in subscribed.into_iter().flatten() {
+            handout.give(encoding, slots.iter().copied());
         }
+        for group in named.chunk_by(|a, b| a.encoding == b.encoding) {
+            let slots = group.iter().map(|member| member.slot);
+            handout.give(group[0].encoding, slots);
+        }
+        let count = handout.count;
+        self.stats.deliveries += count;
+        count
     }
 
-    /// Sends one letter to each other shard that has subscribers.
-    fn post(&mut self, source: Key, publication: &Publication<'_>) -> Option<Wait> {
+    /// The slots here of the connections with these ids.
+    fn slots_of(&self, ids: &[Ulid]) -> SmallVec<[u32; 1]> {
+        let keys = ids.iter().filter_map(|id| self.find(*id));
+        keys.map(|key| key.slot).collect()
+    }
+
+    /// The open connection of an app that shows this id.
+    fn member(&self, app: AppId, id: Ulid) -> Option<Member> {
+        let key = self.find(id)?;
+        let encoding = self.conns.get(key)?.endpoint;
+        let is_in_app = self.endpoints[usize::from(encoding)].app == app;
+        is_in_app.then_some(Member {
+            encoding,
+            slot: key.slot,
+        })
+    }
+
+    /// The connection whose own room a topic is: some dialects let everybody be addressed as a room.
+    fn owner_of_room(&self, app: AppId, topic: &str) -> Option<Member> {
+        let member = self.member(app, Ulid::parse_uuid(topic.as_bytes())?)?;
+        let conn = self.conns.at(member.slot)?;
+        let dialect = &self.endpoints[usize::from(member.encoding)].dialect;
+        dialect.is_in_own_room(&conn.state).then_some(member)
+    }
+
+    /// All connections of an app that take broadcasts, those of one encoding side by side.
+    fn everyone(&self, app: AppId) -> SmallVec<[Member; 1]> {
+        let mut all: SmallVec<[Member; 1]> = self
+            .conns
+            .keys()
+            .filter_map(|key| {
+                let conn = self.conns.get(key).filter(|conn| conn.is_open())?;
+                let endpoint = &self.endpoints[usize::from(conn.endpoint)];
+                let hears = endpoint.app == app && endpoint.dialect.hears_everyone(&conn.state);
+                hears.then_some(Member {
+                    encoding: conn.endpoint,
+                    slot: key.slot,
+                })
+            })
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Sends one letter to each other shard that has somebody; whether one of them had no room.
+    fn post(&mut self, source: Key, publication: &Publication<'_>) -> bool {
         if !self.has_peers() {
-            return None;
+            return false;
         }
-        let mut remaining = self.interest.shards(publication.app, publication.topic);
+        let mut remaining = self
+            .interest
+            .audience(publication, self.mesh.shards(), &self.id_key);
         remaining.remove(self.id);
         if remaining.is_empty() {
-            return None;
+            return false;
         }
         let shared = publication.share();
         self.post_to_all(&shared, &mut remaining, &mut ShardMask::default());
         if remaining.is_empty() {
-            return None;
+            return false;
         }
         self.stats.stalls += 1;
         self.stalled.push_back(Stalled {
@@ -85,9 +188,7 @@ impl Shard {
             remaining,
             source,
         });
-        Some(Wait::Room {
-            topic: publication.topic.into(),
-        })
+        true
     }
 
     /// Posts to the shards of `remaining` that are not known to be `full`, and takes out those that
@@ -140,9 +241,7 @@ impl Shard {
     /// A publication that the control plane hands to each shard itself. Returns how many
     /// subscribers of this shard it is queued to.
     pub fn handle_command_publication(&mut self, publication: &Publication<'_>) -> u64 {
-        let before = self.stats.deliveries;
-        self.deliver(publication);
-        self.stats.deliveries - before
+        self.deliver(publication)
     }
 
     /// A letter of another shard; letters are numbered in the order of these calls.
@@ -151,8 +250,48 @@ impl Shard {
         self.stats.letters += 1;
         let publication = letter.publication();
         let Publication { app, topic, .. } = publication;
-        if self.topics.is_owed_letter(app, topic, number) {
+        let is_owed = match publication.audience {
+            Audience::Topic => {
+                self.topics.is_owed_letter(app, topic, number)
+                    || self.owner_of_room(app, topic).is_some()
+            }
+            // Nobody is told when they begin to be sent to as a user, so nothing can be missed.
+            Audience::User(_) | Audience::Conn(_) | Audience::Everyone => true,
+        };
+        if is_owed {
             self.deliver(&publication);
+        }
+    }
+}
+
+/// A connection as fan-out sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    encoding: EncodingId,
+    slot: u32,
+}
+
+/// One publication on its way into the lists of connections.
+struct Handout<'a> {
+    publication: &'a Publication<'a>,
+    excluded: &'a [u32],
+    endpoints: &'a [Endpoint],
+    log: &'a mut TurnLog,
+    count: u64,
+}
+
+impl Handout<'_> {
+    /// Writes the publication once, and its number to each of these slots.
+    fn give(&mut self, encoding: EncodingId, slots: impl Iterator<Item = u32>) {
+        let dialect = &self.endpoints[usize::from(encoding)].dialect;
+        let entry = self.log.write(FrameKind::Publication, |out| {
+            dialect.encode(self.publication, out);
+        });
+        for slot in slots {
+            if !self.excluded.contains(&slot) {
+                self.log.append(slot, entry);
+                self.count += 1;
+            }
         }
     }
 }

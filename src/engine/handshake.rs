@@ -4,12 +4,14 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 
-use super::conn::Phase;
+use super::conn::{NEVER_MS, Phase};
 use super::dialect::{Acceptance, UpgradeDecision};
 use super::disconnect::Cause;
+use super::door::Pending;
 use super::origin::OriginPattern;
 use super::shard::Shard;
 use super::turn_log::FrameKind;
+use crate::base::limits::PARKED_BYTES_MAX;
 use crate::base::slab::Key;
 use crate::base::time::Now;
 use crate::codec::http::{
@@ -20,17 +22,28 @@ use crate::codec::http::{
 /// A request head that is still arriving; never longer than the head limit and one receive.
 #[derive(Debug, Default)]
 pub(super) struct Handshake {
-    head: BytesMut,
+    pub(super) head: BytesMut,
     scanner: HeadScanner,
+    /// The client's address, as far as it is known.
+    pub(super) peer: Option<IpAddr>,
+    /// Set when the head is whole, and somebody is asked about it. What comes then goes to `head`.
+    pub(super) pending: Option<Pending>,
+}
+
+impl Handshake {
+    /// Whether more must not be read for now.
+    pub(super) fn must_pause(&self) -> bool {
+        self.pending.is_some() && self.head.len() >= PARKED_BYTES_MAX
+    }
 }
 
 /// When a client that was refused for want of room may try again.
-const RETRY_AFTER_S: u32 = 1;
+pub(super) const RETRY_AFTER_S: u32 = 1;
 
 /// What a peer is answered in HTTP, and what it is counted as.
-struct Refused {
-    cause: Cause,
-    refusal: Refusal,
+pub(super) struct Refused {
+    pub(super) cause: Cause,
+    pub(super) refusal: Refusal,
 }
 
 impl From<Refusal> for Refused {
@@ -76,6 +89,9 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(key) {
             conn.address = counted;
             conn.is_trusted = is_trusted;
+            if let Phase::Handshaking(handshake) = &mut conn.phase {
+                handshake.peer = Some(address);
+            }
         }
         Ok(())
     }
@@ -91,6 +107,9 @@ impl Shard {
         };
         let is_one_too_many = conn.refuse;
         handshake.head.extend_from_slice(bytes);
+        if handshake.pending.is_some() {
+            return;
+        }
         let request = match handshake.scanner.scan(&handshake.head, head_bytes_max) {
             Ok(None) => return,
             Ok(Some(_)) => match is_one_too_many {
@@ -102,15 +121,14 @@ impl Shard {
             },
             Err(error) => Err(error.refusal().into()),
         };
-        let mut pipelined = std::mem::take(&mut handshake.head);
-        match request.and_then(|request| self.upgrade(now, key, &request)) {
-            Ok(()) => self.handle_frames(now, key, &mut pipelined),
-            Err(Refused { cause, refusal }) => self.refuse(now, key, &refusal, cause),
+        let upgraded = request.and_then(|request| self.upgrade(now, key, request));
+        if let Err(Refused { cause, refusal }) = upgraded {
+            self.refuse(now, key, &refusal, cause);
         }
     }
 
     /// Turns a well-formed request into an open connection.
-    fn upgrade(&mut self, now: Now, key: Key, request: &UpgradeRequest) -> Result<(), Refused> {
+    fn upgrade(&mut self, now: Now, key: Key, request: UpgradeRequest) -> Result<(), Refused> {
         if self.conns.get(key).is_some_and(|conn| conn.behind_proxy) {
             let proxies = self.admission.addresses().proxies();
             if let Some(client) = proxies.client(request.header_list(&proxies.header)) {
@@ -123,17 +141,34 @@ impl Shard {
             .position(|endpoint| endpoint.path == request.path())
             .ok_or_else(Refusal::not_found)?;
         let endpoint = &self.endpoints[index];
-        if !is_origin_allowed(&endpoint.origins, request) {
+        if !is_origin_allowed(&endpoint.origins, &request) {
             return Err(Cause::OriginRefused.into());
         }
+        let acceptance = match endpoint.dialect.on_upgrade(&request) {
+            UpgradeDecision::Accept(acceptance) => acceptance,
+            UpgradeDecision::Reject(refusal) => return Err(refusal.into()),
+        };
+        let Some(conn) = self.conns.get_mut(key) else {
+            return Ok(());
+        };
+        conn.endpoint = u16::try_from(index).expect("endpoints are few");
+        self.admit(now, key, request, acceptance)
+    }
+
+    /// From here on WebSocket is spoken: the 101, and what the dialect says first. Returns what the
+    /// client has sent behind its request.
+    pub(super) fn open(
+        &mut self,
+        now: Now,
+        key: Key,
+        request: &UpgradeRequest,
+        acceptance: Acceptance,
+    ) -> BytesMut {
         let Acceptance {
             subprotocol,
             headers,
             state,
-        } = match endpoint.dialect.on_upgrade(request) {
-            UpgradeDecision::Accept(acceptance) => acceptance,
-            UpgradeDecision::Reject(refusal) => return Err(refusal.into()),
-        };
+        } = acceptance;
         self.queue(key, FrameKind::Response, |out| {
             let headers: Vec<(&str, &str)> = headers
                 .iter()
@@ -141,13 +176,13 @@ impl Shard {
                 .collect();
             write_switching_protocols(out, request, subprotocol.as_deref(), &headers);
         });
-        if let Some(conn) = self.conns.get_mut(key) {
-            conn.phase = Phase::Open;
-            conn.endpoint = u16::try_from(index).expect("endpoints are few");
-            conn.state = state;
-            conn.deadline_ms = super::conn::NEVER_MS;
-            conn.pinged_ms = now.monotonic_ms;
-        }
+        let Some(conn) = self.conns.get_mut(key) else {
+            return BytesMut::new();
+        };
+        let before = std::mem::replace(&mut conn.phase, Phase::Open);
+        conn.state = state;
+        conn.deadline_ms = NEVER_MS;
+        conn.pinged_ms = now.monotonic_ms;
         self.stats.upgraded += 1;
         self.schedule(key);
         let actions = self.consult(key, |dialect, view, actions| {
@@ -156,7 +191,10 @@ impl Shard {
         if let Some(actions) = actions {
             self.perform_all(now, key, actions);
         }
-        Ok(())
+        match before {
+            Phase::Handshaking(handshake) => handshake.head,
+            _ => BytesMut::new(),
+        }
     }
 
     /// Answers in HTTP and ends: what else the peer sends is thrown away, never read as a request.

@@ -7,6 +7,7 @@
 use super::busy::Wait;
 use super::conn::{Conn, NEVER_MS, Phase};
 use super::disconnect::Cause;
+use super::session::Session;
 use super::shard::Shard;
 use super::turn_log::{EntryId, FrameKind};
 use crate::base::io::SocketOp;
@@ -30,6 +31,13 @@ impl Conn {
                 self.busy.as_ref().and_then(|busy| busy.wait.as_ref())
             {
                 due_ms = due_ms.min(*deadline_ms);
+            }
+            if let Some(Session {
+                expires_ms: Some(end_ms),
+                ..
+            }) = self.session.as_deref()
+            {
+                due_ms = due_ms.min(*end_ms);
             }
             if let Some(meter) = &self.meter {
                 due_ms = due_ms.min(meter.resume_ms);
@@ -78,7 +86,7 @@ impl Shard {
         };
         match conn.phase {
             Phase::Handshaking(_) if conn.deadline_ms <= now.monotonic_ms => {
-                self.refuse_for(now, key, Cause::HandshakeTimeout);
+                self.expire_handshake(now, key);
             }
             Phase::Closing { .. } if conn.deadline_ms <= now.monotonic_ms => {
                 self.handle_lingered(now, key);
@@ -107,6 +115,7 @@ impl Shard {
 
     fn handle_due_open(&mut self, now: Now, key: Key, heartbeats: &mut Heartbeats) {
         self.expire_decision(now, key);
+        self.expire_identity(now, key);
         self.handle_refilled(now, key);
         let Some(conn) = self.conns.get_mut(key).filter(|conn| conn.is_open()) else {
             return;

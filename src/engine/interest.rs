@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ahash::RandomState;
 use papaya::{Compute, HashMap, Operation, ResizeMode};
 
-use super::publication::AppId;
-use crate::base::ids::ShardId;
+use super::publication::{AppId, Audience, Publication};
+use crate::base::ids::{IdKey, ShardId, Ulid};
 use crate::base::limits::SHARDS_MAX;
 
 const WORDS: usize = SHARDS_MAX / 64;
@@ -36,6 +36,16 @@ impl ShardMask {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
+    }
+
+    /// The first `shards` shards.
+    #[must_use]
+    pub fn first(shards: usize) -> Self {
+        let mut all = Self::default();
+        for index in 0..shards {
+            all.insert(ShardId(index as u16));
+        }
+        all
     }
 
     /// Builds a set from its words; bit `n % 64` of word `n / 64` is shard `n`.
@@ -68,21 +78,76 @@ impl Iterator for ShardMaskIter {
     }
 }
 
-/// Topic to shards, for every app: read at each publish, written when a shard's first subscriber of
-/// a topic comes or its last one goes.
+/// Who is interested in what: the topics of every app, and beside them its users.
 ///
 /// Reading never waits. A key's updates are atomic, and its entry is gone when no shard is left. A
 /// shard adds itself **before** it acknowledges the subscribe, so that whoever publishes after
 /// having heard of the acknowledgement sees it (C1 of the delivery contract).
 #[derive(Debug)]
 pub struct Interest {
-    apps: Box<[HashMap<Arc<str>, ShardMask, RandomState>]>,
+    /// Topics with subscribers.
+    pub topics: Names,
+    /// Users with connections.
+    pub users: Names,
 }
 
 impl Interest {
     /// An empty map for `apps` topic spaces. `seed` keys the hashing against chosen names.
     #[must_use]
     pub fn new(apps: usize, seed: u64) -> Self {
+        Self {
+            topics: Names::new(apps, seed),
+            users: Names::new(apps, seed),
+        }
+    }
+
+    /// Which of `shards` shards have somebody who is to get a publication, where public ids are
+    /// under `id_key`.
+    #[must_use]
+    pub fn audience(
+        &self,
+        publication: &Publication<'_>,
+        shards: usize,
+        id_key: &IdKey,
+    ) -> ShardMask {
+        let Publication { app, topic, .. } = *publication;
+        // Whether an id is anybody's is for the shard that it names to say.
+        let owner = |id| {
+            let shard = id_key.open(id).shard;
+            (shard.index() < shards).then_some(shard)
+        };
+        match publication.audience {
+            // A shard that is alone does not tell its interest.
+            _ if shards == 1 => ShardMask::first(1),
+            Audience::Topic => {
+                let mut mask = self.topics.shards(app, topic);
+                let own_room = Ulid::parse_uuid(topic.as_bytes());
+                own_room
+                    .and_then(owner)
+                    .into_iter()
+                    .for_each(|shard| mask.insert(shard));
+                mask
+            }
+            Audience::User(user) => self.users.shards(app, user),
+            Audience::Conn(id) => {
+                let mut mask = ShardMask::default();
+                owner(id).into_iter().for_each(|shard| mask.insert(shard));
+                mask
+            }
+            Audience::Everyone => ShardMask::first(shards),
+        }
+    }
+}
+
+/// Name to shards, for every app: read at each publish, written when a shard's first subscriber of
+/// a topic comes or its last one goes.
+#[derive(Debug)]
+pub struct Names {
+    apps: Box<[HashMap<Arc<str>, ShardMask, RandomState>]>,
+}
+
+impl Names {
+    fn new(apps: usize, seed: u64) -> Self {
         let hasher = RandomState::with_seed(seed as usize);
         Self {
             apps: (0..apps)
@@ -100,10 +165,10 @@ impl Interest {
         }
     }
 
-    /// Notes that `shard` has subscribers; true when it is the first shard of this node.
-    pub fn add(&self, app: AppId, topic: &Arc<str>, shard: ShardId) -> bool {
+    /// Notes that `shard` has some; true when it is the first shard of this node.
+    pub fn add(&self, app: AppId, name: &Arc<str>, shard: ShardId) -> bool {
         let apps = self.apps[usize::from(app.0)].pin();
-        let added = apps.compute(Arc::clone(topic), |entry| {
+        let added = apps.compute(Arc::clone(name), |entry| {
             let mut shards = entry.map_or_else(ShardMask::default, |(_, shards)| *shards);
             shards.insert(shard);
             Operation::<ShardMask, ()>::Insert(shards)
@@ -112,9 +177,9 @@ impl Interest {
     }
 
     /// Notes that `shard` has none left; true when it was the last shard of this node.
-    pub fn remove(&self, app: AppId, topic: &Arc<str>, shard: ShardId) -> bool {
+    pub fn remove(&self, app: AppId, name: &Arc<str>, shard: ShardId) -> bool {
         let apps = self.apps[usize::from(app.0)].pin();
-        let removed = apps.compute(Arc::clone(topic), |entry| {
+        let removed = apps.compute(Arc::clone(name), |entry| {
             let Some((_, shards)) = entry else {
                 return Operation::Abort(());
             };
@@ -129,17 +194,23 @@ impl Interest {
         matches!(removed, Compute::Removed(..))
     }
 
-    /// The shards that have subscribers of a topic.
+    /// The shards that have some.
     #[must_use]
-    pub fn shards(&self, app: AppId, topic: &str) -> ShardMask {
+    pub fn shards(&self, app: AppId, name: &str) -> ShardMask {
         let apps = self.apps[usize::from(app.0)].pin();
-        apps.get(topic).copied().unwrap_or_default()
+        apps.get(name).copied().unwrap_or_default()
     }
 
-    /// Topics that some shard of this node is interested in.
+    /// How many names some shard of this node is interested in.
     #[must_use]
-    pub fn topics(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.apps.iter().map(HashMap::len).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -160,7 +231,7 @@ mod tests {
 
     #[test]
     fn entry_is_gone_with_its_last_shard() {
-        let interest = Interest::new(2, 1);
+        let interest = Names::new(2, 1);
         let (app, topic) = (AppId(1), Arc::from("t"));
         assert!(interest.add(app, &topic, ShardId(0)));
         assert!(!interest.add(app, &topic, ShardId(7)));
@@ -170,12 +241,12 @@ mod tests {
         assert!(interest.shards(app, "t").contains(ShardId(7)));
         assert!(interest.remove(app, &topic, ShardId(7)));
         assert!(!interest.remove(app, &topic, ShardId(7)));
-        assert_eq!(interest.topics(), 0);
+        assert_eq!(interest.len(), 0);
     }
 
     #[test]
     fn concurrent_updates_of_one_topic_lose_no_shard() {
-        let interest = Interest::new(1, 1);
+        let interest = Names::new(1, 1);
         let (app, topic) = (AppId(0), Arc::from("t"));
         std::thread::scope(|scope| {
             for shard in 0..4 {
@@ -190,6 +261,6 @@ mod tests {
                 });
             }
         });
-        assert_eq!(interest.topics(), 0);
+        assert_eq!(interest.len(), 0);
     }
 }

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use crate::base::ids::{ConnId, Ulid};
     use crate::base::slab::Key;
-    use crate::engine::publication::{AppId, DataKind, MessageId, Origin, Publication};
+    use crate::engine::publication::{AppId, Audience, DataKind, MessageId, Origin, Publication};
 
     fn letter(number: u128) -> Arc<SharedPublication> {
         let key = Key {
@@ -193,8 +193,9 @@ mod tests {
             data: None,
             kind: DataKind::Json,
             id: MessageId::Ulid(Ulid(number)),
+            audience: Audience::Topic,
             origin: Origin::Conn(ConnId { shard, key }),
-            exclude: None,
+            exclude: &[],
         }
         .share()
     }

@@ -9,6 +9,7 @@ pub mod admission;
 pub mod decider;
 pub mod dialect;
 pub mod disconnect;
+pub mod door;
 pub mod drain;
 pub mod endpoint;
 pub mod identity;
@@ -35,6 +36,7 @@ mod meter;
 mod perform;
 mod pings;
 mod receive;
+mod session;
 mod waiting;
 
 #[cfg(test)]

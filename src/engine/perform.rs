@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::busy::{Gate, Request, Wait};
-use super::decider::{Asked, Question, Ruling, Verdict};
+use super::decider::{Asked, Handling, Inquiry, Question, Ruling, Verdict};
 use super::dialect::{
-    Action, Actions, Decision, Message, Publish, PublishOutcome, SubscribeOutcome,
+    Action, Actions, Decision, Dispatch, Message, Publish, PublishOutcome, SubscribeOutcome, To,
 };
 use super::disconnect::Cause;
 use super::shard::Shard;
@@ -69,8 +69,29 @@ impl Shard {
         match action {
             Action::Reply(range) => self.reply(key, |out| out.extend_from_slice(&frames[range])),
             Action::Subscribe(topic) => self.ask_subscribe(now, key, &topic),
+            Action::Join(topic) => {
+                // One topic more than it may have is not worth an end; nobody waits for an answer.
+                let _joined = self.join(key, &topic);
+            }
             Action::Unsubscribe(topic) => self.unsubscribe(key, &topic),
             Action::Publish(publish) => self.ask_publish(now, key, publish, Gate::Access, None),
+            Action::Dispatch(dispatch) => {
+                if let Some(wait) = self.dispatch(now, key, &dispatch) {
+                    self.start_waiting(key, wait);
+                }
+            }
+            Action::Authenticate { data, in_turn } => {
+                let inquiry = Inquiry::Authenticate {
+                    data: data.into_owned().into_boxed_slice(),
+                };
+                if in_turn {
+                    self.ask(now, key, inquiry, Request::Authenticate);
+                } else {
+                    self.ask_meanwhile(key, inquiry);
+                }
+            }
+            Action::Forget => self.forget(now, key),
+            Action::Handle { event, data } => self.leave_to_app(now, key, &event, data),
             Action::SetTimer { after_ms } => {
                 if let Some(conn) = self.conns.get_mut(key) {
                     conn.timer_ms = now.monotonic_ms.saturating_add(after_ms);
@@ -80,6 +101,45 @@ impl Shard {
             Action::Close(disconnect) => {
                 self.close_with(now, key, Cause::Dialect, Some(disconnect));
             }
+            Action::End(cause) => self.close(now, key, cause),
+        }
+    }
+
+    /// A message that means nothing to the dialect: the endpoint's own handling, or the application.
+    fn leave_to_app(&mut self, now: Now, key: Key, event: &str, data: Option<Cow<'_, [u8]>>) {
+        let Some(conn) = self.conns.get(key) else {
+            return;
+        };
+        let decider = &self.endpoints[usize::from(conn.endpoint)].decider;
+        let identity = conn.identity().map(|identity| &**identity);
+        let (to, topic, exclude) = match decider.handle(identity, event) {
+            Handling::Drop => {
+                self.stats.messages_ignored += 1;
+                return;
+            }
+            Handling::Ask => {
+                let inquiry = Inquiry::Message {
+                    event: event.into(),
+                    data: data.map(|data| data.into_owned().into_boxed_slice()),
+                };
+                self.ask(now, key, inquiry, Request::Message);
+                return;
+            }
+            Handling::Reply => (To::Sender, String::new(), None),
+            Handling::Publish {
+                topic,
+                exclude_self,
+            } => (To::Topic, topic, exclude_self.then_some(conn.id)),
+        };
+        let dispatch = Dispatch {
+            to,
+            topic: Cow::Owned(topic),
+            event: Cow::Borrowed(event),
+            data,
+            exclude: exclude.into_iter().collect(),
+        };
+        if let Some(wait) = self.dispatch(now, key, &dispatch) {
+            self.start_waiting(key, wait);
         }
     }
 
@@ -91,21 +151,17 @@ impl Shard {
         let question = Question::Subscribe {
             topic: Cow::Borrowed(topic),
         };
-        match self.rule(key, &question) {
+        match self.rule(now, key, &question) {
             Ruling::Known(verdict) => self.finish_subscribe(now, key, topic, verdict),
             Ruling::Ask => {
-                self.ask(
-                    now,
-                    key,
-                    question.into_owned(),
-                    Request::Subscribe(topic.to_owned()),
-                );
+                let inquiry = Inquiry::Decide(question.into_owned());
+                self.ask(now, key, inquiry, Request::Subscribe(topic.to_owned()));
             }
         }
     }
 
     /// What needs no decision: a topic it has, one too many, a name nobody may use.
-    fn known_subscribe(&self, key: Key, topic: &str) -> Option<SubscribeOutcome> {
+    pub(super) fn known_subscribe(&self, key: Key, topic: &str) -> Option<SubscribeOutcome> {
         let conn = self.conns.get(key)?;
         let endpoint = &self.endpoints[usize::from(conn.endpoint)];
         if self
@@ -132,7 +188,7 @@ impl Shard {
     }
 
     /// Makes the connection a subscriber and the shard interested, before anybody is told (C1).
-    fn subscribe(&mut self, key: Key, topic: &str) -> SubscribeOutcome {
+    pub(super) fn subscribe(&mut self, key: Key, topic: &str) -> SubscribeOutcome {
         let Some(conn) = self.conns.get_mut(key) else {
             return SubscribeOutcome::Failed;
         };
@@ -148,7 +204,7 @@ impl Shard {
                     // In this order: a letter that comes after the count may be owed already.
                     let next_letter = self.stats.letters + self.mesh.own_len() as u64;
                     self.topics.ignore_letters_before(app, &name, next_letter);
-                    self.interest.add(app, &name, self.id);
+                    self.interest.topics.add(app, &name, self.id);
                 }
             }
         }
@@ -159,7 +215,7 @@ impl Shard {
         self.tell(now, key, &Decision::Subscribe { topic, outcome });
     }
 
-    fn unsubscribe(&mut self, key: Key, topic: &str) {
+    pub(super) fn unsubscribe(&mut self, key: Key, topic: &str) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
@@ -199,14 +255,15 @@ impl Shard {
             return;
         }
         loop {
-            let ruling = verdict
-                .take()
-                .map_or_else(|| self.rule(key, &gate.question(&publish)), Ruling::Known);
+            let ruling = verdict.take().map_or_else(
+                || self.rule(now, key, &gate.question(&publish)),
+                Ruling::Known,
+            );
             let outcome = match (gate, ruling) {
                 (_, Ruling::Ask) => {
                     let publish = publish.into_owned();
-                    let question = gate.question(&publish).into_owned();
-                    self.ask(now, key, question, Request::Publish(publish, gate));
+                    let inquiry = Inquiry::Decide(gate.question(&publish).into_owned());
+                    self.ask(now, key, inquiry, Request::Publish(publish, gate));
                     return;
                 }
                 (Gate::Access, Ruling::Known(Verdict::Allow)) => {
@@ -240,7 +297,7 @@ impl Shard {
         self.tell(now, key, &Decision::Publish { topic, outcome });
     }
 
-    fn tell(&mut self, now: Now, key: Key, decision: &Decision<'_>) {
+    pub(super) fn tell(&mut self, now: Now, key: Key, decision: &Decision<'_>) {
         let actions = self.consult(key, |dialect, view, actions| {
             dialect.on_decision(view, decision, actions);
         });
@@ -249,26 +306,45 @@ impl Shard {
         }
     }
 
-    fn rule(&self, key: Key, question: &Question<'_>) -> Ruling {
-        self.endpoint_of(key)
-            .map_or(Ruling::Known(Verdict::Fail), |endpoint| {
-                endpoint.decider.decide(self.conn_id(key), question)
-            })
+    /// What is known without asking: from the rules, or from an answer that still holds.
+    pub(super) fn rule(&self, now: Now, key: Key, question: &Question<'_>) -> Ruling {
+        let Some(conn) = self.conns.get(key) else {
+            return Ruling::Known(Verdict::Fail);
+        };
+        let decider = &self.endpoints[usize::from(conn.endpoint)].decider;
+        let identity = conn.identity().map(|identity| &**identity);
+        match decider.decide(self.conn_id(key), identity, question) {
+            Ruling::Ask => self
+                .kept_answer(now, key, question)
+                .map_or(Ruling::Ask, Ruling::Known),
+            known => known,
+        }
     }
 
-    fn ask(&mut self, now: Now, key: Key, question: Question<'static>, request: Request) {
+    fn ask(&mut self, now: Now, key: Key, inquiry: Inquiry, request: Request) {
+        if let Some(ticket) = self.inquire(key, inquiry) {
+            let wait = Wait::Decision {
+                ticket,
+                deadline_ms: now.monotonic_ms + millis(DECISION_TIMEOUT),
+                request,
+            };
+            self.start_waiting(key, wait);
+        }
+    }
+
+    /// Puts a question to the control plane; the ticket of its answer.
+    pub(super) fn inquire(&mut self, key: Key, inquiry: Inquiry) -> Option<u32> {
+        let conn = self.conns.get(key)?;
         self.tickets = self.tickets.wrapping_add(1);
         self.asked.push_back(Asked {
             conn: self.conn_id(key),
+            id: conn.id,
+            endpoint: conn.endpoint,
+            identity: conn.identity().cloned(),
             ticket: self.tickets,
-            question,
+            inquiry,
         });
-        let wait = Wait::Decision {
-            ticket: self.tickets,
-            deadline_ms: now.monotonic_ms + millis(DECISION_TIMEOUT),
-            request,
-        };
-        self.start_waiting(key, wait);
+        Some(self.tickets)
     }
 }
 

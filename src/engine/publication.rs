@@ -37,13 +37,29 @@ pub enum MessageId<'a> {
     Given(&'a str),
 }
 
+/// Who is to get a publication, among the connections of its app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience<'a> {
+    /// The subscribers of its topic.
+    Topic,
+    /// Every connection that speaks for this user.
+    User(&'a str),
+    /// The connection that shows this public id.
+    Conn(Ulid),
+    /// Every connection whose dialect takes broadcasts at that moment.
+    Everyone,
+}
+
 /// One event on one topic, as dialects encode it.
 #[derive(Debug, Clone, Copy)]
 pub struct Publication<'a> {
     /// The topic space.
     pub app: AppId,
-    /// The topic's name.
+    /// The topic's name. For another audience than its subscribers, what frames that name a topic
+    /// shall say, or empty.
     pub topic: &'a str,
+    /// Who is to get it.
+    pub audience: Audience<'a>,
     /// The event's name; empty where a dialect has none.
     pub event: &'a str,
     /// The data; absent is not the same as JSON `null`.
@@ -54,29 +70,38 @@ pub struct Publication<'a> {
     pub id: MessageId<'a>,
     /// Who sent it.
     pub origin: Origin,
-    /// A subscriber that must not get it.
-    pub exclude: Option<ConnId>,
+    /// The public ids of connections that must not get it.
+    pub exclude: &'a [Ulid],
 }
 
 /// A publication that crosses to other shards: owned once, shared by reference count.
 #[derive(Debug)]
 pub struct SharedPublication {
     app: AppId,
-    /// Topic, event, given id and data, one after the other: one allocation for all.
+    /// Topic, event, given id, user and data, one after the other: one allocation for all.
     bytes: Box<[u8]>,
     topic_len: usize,
     event_len: usize,
     id: SharedId,
+    audience: SharedAudience,
     has_data: bool,
     kind: DataKind,
     origin: Origin,
-    exclude: Option<ConnId>,
+    exclude: Box<[Ulid]>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum SharedId {
     Ulid(Ulid),
     Given { len: usize },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum SharedAudience {
+    Topic,
+    User { len: usize },
+    Conn(Ulid),
+    Everyone,
 }
 
 impl Publication<'_> {
@@ -88,18 +113,25 @@ impl Publication<'_> {
             MessageId::Ulid(id) => (SharedId::Ulid(id), ""),
             MessageId::Given(id) => (SharedId::Given { len: id.len() }, id),
         };
-        let texts = [self.topic, self.event, given].map(str::as_bytes);
-        let bytes = [texts[0], texts[1], texts[2], data].concat();
+        let (audience, user) = match self.audience {
+            Audience::Topic => (SharedAudience::Topic, ""),
+            Audience::User(user) => (SharedAudience::User { len: user.len() }, user),
+            Audience::Conn(id) => (SharedAudience::Conn(id), ""),
+            Audience::Everyone => (SharedAudience::Everyone, ""),
+        };
+        let [topic, event, given, user] = [self.topic, self.event, given, user].map(str::as_bytes);
+        let bytes = [topic, event, given, user, data].concat();
         Arc::new(SharedPublication {
             app: self.app,
             bytes: bytes.into_boxed_slice(),
             topic_len: self.topic.len(),
             event_len: self.event.len(),
             id,
+            audience,
             has_data: self.data.is_some(),
             kind: self.kind,
             origin: self.origin,
-            exclude: self.exclude,
+            exclude: self.exclude.into(),
         })
     }
 }
@@ -114,11 +146,22 @@ impl SharedPublication {
             SharedId::Ulid(_) => 0,
             SharedId::Given { len } => len,
         };
-        let (given, data) = rest.split_at(given_len);
+        let user_len = match self.audience {
+            SharedAudience::User { len } => len,
+            _ => 0,
+        };
+        let (given, rest) = rest.split_at(given_len);
+        let (user, data) = rest.split_at(user_len);
         let text = |bytes| std::str::from_utf8(bytes).expect("copied from a str at this border");
         Publication {
             app: self.app,
             topic: text(topic),
+            audience: match self.audience {
+                SharedAudience::Topic => Audience::Topic,
+                SharedAudience::User { .. } => Audience::User(text(user)),
+                SharedAudience::Conn(id) => Audience::Conn(id),
+                SharedAudience::Everyone => Audience::Everyone,
+            },
             event: text(event),
             data: self.has_data.then_some(data),
             kind: self.kind,
@@ -127,7 +170,7 @@ impl SharedPublication {
                 SharedId::Given { .. } => MessageId::Given(text(given)),
             },
             origin: self.origin,
-            exclude: self.exclude,
+            exclude: &self.exclude,
         }
     }
 }
@@ -148,20 +191,22 @@ mod tests {
             },
         };
         let ids = [MessageId::Ulid(Ulid(5)), MessageId::Given("mine")];
-        for (data, id) in [
-            (None, ids[0]),
-            (Some(&b""[..]), ids[1]),
-            (Some(&b"{\"a\":1}"[..]), ids[1]),
+        for (data, id, audience) in [
+            (None, ids[0], Audience::Topic),
+            (Some(&b""[..]), ids[1], Audience::User("zoé")),
+            (Some(&b"{\"a\":1}"[..]), ids[1], Audience::Everyone),
+            (None, ids[1], Audience::Conn(Ulid(7))),
         ] {
             let publication = Publication {
                 app: AppId(4),
                 topic: "straße",
+                audience,
                 event: "é",
                 data,
                 kind: DataKind::Json,
                 id,
                 origin: Origin::Conn(conn),
-                exclude: Some(conn),
+                exclude: &[Ulid(1), Ulid(2)],
             };
             let shared = publication.share();
             assert_eq!(

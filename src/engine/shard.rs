@@ -79,6 +79,8 @@ pub struct Shard {
     /// Connections opened, for the part of an id that tells two uses of a slot apart.
     pub(super) conns_opened: u32,
     pub(super) topics: TopicTable,
+    /// The connections of each user: topics of another kind, which no client can name.
+    pub(super) users: TopicTable,
     pub(super) log: TurnLog,
     pub(super) wheel: Wheel<Key>,
     /// Connections whose outbox may go on.
@@ -130,6 +132,7 @@ impl Shard {
             conns: Slab::default(),
             conns_opened: 0,
             topics: TopicTable::new(config.apps, random.next_u64()),
+            users: TopicTable::new(config.apps, random.next_u64()),
             log: TurnLog::default(),
             wheel: Wheel::new(now.monotonic_ms),
             writable: VecDeque::new(),
@@ -177,6 +180,7 @@ impl Shard {
                 outbox: None,
                 busy: None,
                 meter: None,
+                session: None,
                 seen_ms: now.monotonic_ms,
                 pinged_ms: now.monotonic_ms,
                 timer_ms: NEVER_MS,
@@ -250,6 +254,7 @@ impl Shard {
         let mut view = ConnView {
             id: conn.id,
             state: &mut conn.state,
+            identity: conn.session.as_ref().and_then(|s| s.identity.as_deref()),
             app: endpoint.app,
             topics: &self.topics,
             subscriptions: &conn.subscriptions,
@@ -278,7 +283,7 @@ impl Shard {
         };
         match &conn.phase {
             Phase::Ended => Flow::Stop,
-            Phase::Open if !draining && conn.must_pause() => {
+            Phase::Handshaking(_) | Phase::Open if !draining && conn.must_pause() => {
                 conn.paused = true;
                 Flow::Pause
             }
@@ -309,7 +314,7 @@ impl Shard {
 
     pub(super) fn lose_interest(&self, app: AppId, topic: &Arc<str>) {
         if self.has_peers() {
-            self.interest.remove(app, topic, self.id);
+            self.interest.topics.remove(app, topic, self.id);
         }
     }
 

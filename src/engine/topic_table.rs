@@ -131,6 +131,13 @@ impl TopicTable {
             .is_some_and(|topic| topic.first_letter <= letter)
     }
 
+    /// The names of these memberships.
+    #[must_use]
+    pub fn names(&self, own: &Subscriptions) -> Vec<Arc<str>> {
+        let topics = own.iter().filter_map(|own| self.topics.get(own.topic));
+        topics.map(|topic| Arc::clone(&topic.name)).collect()
+    }
+
     /// Whether a connection with these memberships has the topic.
     #[must_use]
     pub fn is_subscribed(&self, app: AppId, name: &str, own: &Subscriptions) -> bool {

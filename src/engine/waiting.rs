@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::busy::{Busy, PeerEnd, Request, Wait};
-use super::decider::Verdict;
-use super::dialect::{Message, PublishOutcome};
+use super::decider::{Proof, Verdict};
+use super::dialect::{Actions, Message, PublishOutcome};
 use super::disconnect::{Cause, Disconnect};
 use super::shard::Shard;
 use crate::base::slab::Key;
@@ -26,19 +26,66 @@ impl Shard {
         self.schedule(key);
     }
 
-    /// An answer of the control plane. One that comes after the connection's end, or after its
-    /// question was given up, changes nothing.
-    pub fn handle_verdict(&mut self, now: Now, key: Key, ticket: u32, verdict: Verdict) {
-        let Some(busy) = self.busy_mut(key) else {
+    /// A decision of the control plane, which holds for `keep_ms`. One that comes after the
+    /// connection's end, or after its question was given up, changes nothing; the same is true of
+    /// the other answers.
+    pub fn handle_verdict(
+        &mut self,
+        now: Now,
+        key: Key,
+        ticket: u32,
+        verdict: Verdict,
+        keep_ms: u64,
+    ) {
+        let Some(request) = self.take_request(key, ticket) else {
             return;
         };
+        match request {
+            Request::Subscribe(topic) => {
+                self.keep_answer(now, key, &topic, verdict, keep_ms);
+                self.finish_subscribe(now, key, &topic, verdict);
+            }
+            Request::Publish(publish, gate) => {
+                self.ask_publish(now, key, publish, gate, Some(verdict));
+            }
+            // An answer to another kind of question answers nothing.
+            Request::Authenticate => self.finish_authenticate(now, key, &Proof::Failed),
+            Request::Message => {}
+        }
+        self.go_on(now, key);
+    }
+
+    /// What the credentials that a connection has sent have proven.
+    pub fn handle_proof(&mut self, now: Now, key: Key, ticket: u32, proof: &Proof) {
+        if self.handle_proof_meanwhile(now, key, ticket, proof) {
+            return;
+        }
+        if let Some(Request::Authenticate) = self.take_request(key, ticket) {
+            self.finish_authenticate(now, key, proof);
+            self.go_on(now, key);
+        }
+    }
+
+    /// What the application wants done about a message.
+    pub fn handle_deeds(&mut self, now: Now, key: Key, ticket: u32, deeds: Actions<'static>) {
+        if let Some(Request::Message) = self.take_request(key, ticket) {
+            self.perform_all(now, key, deeds);
+            self.go_on(now, key);
+        }
+    }
+
+    fn take_request(&mut self, key: Key, ticket: u32) -> Option<Request> {
+        let busy = self.busy_mut(key)?;
         match busy.wait.take() {
             Some(Wait::Decision {
                 ticket: current,
                 request,
                 ..
-            }) if current == ticket => self.conclude(now, key, request, verdict),
-            other => busy.wait = other,
+            }) if current == ticket => Some(request),
+            other => {
+                busy.wait = other;
+                None
+            }
         }
     }
 
@@ -53,18 +100,8 @@ impl Shard {
             _ => None,
         });
         if let Some(ticket) = due {
-            self.handle_verdict(now, key, ticket, Verdict::Fail);
+            self.handle_verdict(now, key, ticket, Verdict::Fail, 0);
         }
-    }
-
-    fn conclude(&mut self, now: Now, key: Key, request: Request, verdict: Verdict) {
-        match request {
-            Request::Subscribe(topic) => self.finish_subscribe(now, key, &topic, verdict),
-            Request::Publish(publish, gate) => {
-                self.ask_publish(now, key, publish, gate, Some(verdict));
-            }
-        }
-        self.go_on(now, key);
     }
 
     /// The publication that waited for room is with every shard.
@@ -74,7 +111,9 @@ impl Shard {
         };
         match busy.wait.take() {
             Some(Wait::Room { topic }) => {
-                self.tell_publish(now, key, &topic, PublishOutcome::Accepted);
+                if let Some(topic) = topic {
+                    self.tell_publish(now, key, &topic, PublishOutcome::Accepted);
+                }
                 self.go_on(now, key);
             }
             other => busy.wait = other,

@@ -2,6 +2,7 @@
 
 use super::control::App;
 use super::server_config::EndpointConfig;
+use crate::engine::door::Door;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::publication::AppId;
 
@@ -57,6 +58,7 @@ impl Apps {
                 path: config.path,
                 dialect: config.dialect.build(),
                 origins: config.origins,
+                door: Door::default(),
                 decider: Box::new(config.rules),
                 limits: config.limits,
             })

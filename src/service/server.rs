@@ -161,6 +161,7 @@ fn control(config: &ServerConfig, api: &ApiConfig, common: &Common, shards: Shar
     Control {
         shards,
         interest: Arc::clone(&common.interest),
+        id_key: common.id_key,
         apps: common.apps.described(&config.endpoints),
         clock: common.clock,
         health: Arc::clone(&common.health),

@@ -212,7 +212,7 @@ impl Worker {
     fn refuse_asked(&mut self, now: Now) {
         while let Some(asked) = self.shard.poll_asked() {
             self.shard
-                .handle_verdict(now, asked.conn.key, asked.ticket, Verdict::Fail);
+                .handle_verdict(now, asked.conn.key, asked.ticket, Verdict::Fail, 0);
         }
     }
 

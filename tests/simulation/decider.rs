@@ -7,6 +7,7 @@ use shardcast::base::ids::ConnId;
 use shardcast::base::limits::NAME_BYTES_MAX;
 use shardcast::base::random::Random;
 use shardcast::engine::decider::{Decider, Question, Ruling, Verdict};
+use shardcast::engine::identity::Identity;
 
 use crate::contract::{Channel, Reply};
 
@@ -134,7 +135,12 @@ fn topic<'q>(question: &'q Question<'_>) -> &'q str {
 pub(crate) struct Script;
 
 impl Decider for Script {
-    fn decide(&self, _conn: ConnId, question: &Question<'_>) -> Ruling {
+    fn decide(
+        &self,
+        _conn: ConnId,
+        _identity: Option<&Identity>,
+        question: &Question<'_>,
+    ) -> Ruling {
         match Law::of(topic(question)).rule(question) {
             (Judge::Shard, verdict) => Ruling::Known(verdict),
             (Judge::World | Judge::Nobody, _) => Ruling::Ask,

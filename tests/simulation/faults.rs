@@ -80,7 +80,7 @@ impl Planted {
         if self.fault != Some(Fault::AckBeforeInterest) {
             return Vec::new();
         }
-        let contains = |name: &String| interest.shards(APP, name).contains(shard);
+        let contains = |name: &String| interest.topics.shards(APP, name).contains(shard);
         names.iter().map(contains).collect()
     }
 
@@ -94,9 +94,9 @@ impl Planted {
         until_step: u64,
     ) {
         for (name, before) in names.iter().zip(before) {
-            if !before && interest.shards(APP, name).contains(shard) {
+            if !before && interest.topics.shards(APP, name).contains(shard) {
                 let topic: Arc<str> = Arc::from(name.as_str());
-                interest.remove(APP, &topic, shard);
+                interest.topics.remove(APP, &topic, shard);
                 self.hidden.push((until_step, shard, topic));
                 self.times += 1;
             }
@@ -115,7 +115,7 @@ impl Planted {
                 return true;
             }
             if is_wanted(*shard, topic) {
-                interest.add(APP, topic, *shard);
+                interest.topics.add(APP, topic, *shard);
             }
             false
         });

@@ -169,10 +169,10 @@ impl World {
                 return broken("subscriptions", what);
             }
         }
-        if self.nodes.len() > 1 && self.interest.topics() != topics.len() {
+        if self.nodes.len() > 1 && self.interest.topics.len() != topics.len() {
             let what = format!(
                 "{} topics in the map: {}",
-                self.interest.topics(),
+                self.interest.topics.len(),
                 topics.len()
             );
             return broken("subscriptions", what);
@@ -353,8 +353,8 @@ impl World {
                 return broken("phantoms", what);
             }
         }
-        if self.interest.topics() != 0 {
-            let what = format!("{} topics stay in the map", self.interest.topics());
+        if !self.interest.topics.is_empty() {
+            let what = format!("{} topics stay in the map", self.interest.topics.len());
             return broken("phantoms", what);
         }
         Ok(())

@@ -373,7 +373,7 @@ impl World {
             self.trace
                 .event("answer", &[answer.shard as u64, u64::from(answer.ticket)]);
             let shard = &mut self.nodes[answer.shard].shard;
-            shard.handle_verdict(self.now, answer.key, answer.ticket, answer.verdict);
+            shard.handle_verdict(self.now, answer.key, answer.ticket, answer.verdict, 0);
             self.hide_interest(answer.shard, &before);
             self.end_turn(answer.shard)?;
         }

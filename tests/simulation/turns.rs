@@ -5,6 +5,7 @@ use shardcast::base::io::{Flow, SocketOp};
 use shardcast::base::limits::OUTBOX_SLICE_OVERHEAD_BYTES;
 use shardcast::base::slab::Key;
 use shardcast::base::wheel::TICK_MS;
+use shardcast::engine::decider::Inquiry;
 use shardcast::engine::disconnect::Cause;
 
 use crate::client::Ending;
@@ -66,7 +67,10 @@ impl World {
             if asked.conn.shard != ShardId(shard as u16) {
                 return broken("decisions", format!("{} is asked by {shard}", asked.conn));
             }
-            if let Some((after_ms, verdict)) = answer(&asked.question, &mut self.random) {
+            let Inquiry::Decide(question) = &asked.inquiry else {
+                return broken("decisions", format!("{asked:?} is no question of strav"));
+            };
+            if let Some((after_ms, verdict)) = answer(question, &mut self.random) {
                 self.answers.push(Answer {
                     due_ms: self.now.monotonic_ms + after_ms,
                     shard,

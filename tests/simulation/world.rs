@@ -15,6 +15,7 @@ use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
 use shardcast::engine::decider::Verdict;
 use shardcast::engine::disconnect::Cause;
+use shardcast::engine::door::Door;
 use shardcast::engine::drain::DrainPhase;
 use shardcast::engine::endpoint::Endpoint;
 use shardcast::engine::interest::Interest;
@@ -151,6 +152,7 @@ impl World {
                             app: APP,
                             dialect: Box::new(Strav),
                             origins: Vec::new(),
+                            door: Door::default(),
                             decider: Box::new(Script),
                             limits: plan.limits,
                         }],

@@ -4,6 +4,7 @@
 //! the complete head is parsed once by [`parse_head`], and [`check_upgrade`] tells whether it asks
 //! for a WebSocket. Whatever is refused has its answer ready as a [`Refusal`].
 
+mod credentials;
 mod head;
 mod head_scanner;
 mod host;

@@ -100,6 +100,16 @@ impl Refusal {
         Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, body)
     }
 
+    /// 401: the request shows no token that opens this endpoint.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "This endpoint needs a valid token.",
+        )
+        .with_header("WWW-Authenticate", "Bearer")
+    }
+
     /// 403: the page that asks is not one of those that may.
     #[must_use]
     pub fn origin_not_allowed() -> Self {

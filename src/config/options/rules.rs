@@ -5,7 +5,7 @@ use crate::config::option::{Group, Kind, OptionRecord};
 /// What clients may publish.
 pub static ALLOW_PUBLISH: OptionRecord = OptionRecord {
     name: "allow-publish",
-    value_name: "CHANNEL[:EVENT]",
+    value_name: "CHANNEL[:EVENT][=GRANT]",
     default: "",
     kind: Kind::PublishRule,
     group: Group::Rules,
@@ -15,13 +15,15 @@ pub static ALLOW_PUBLISH: OptionRecord = OptionRecord {
     details: "Without it clients may only listen. Channel and event are each a name or a prefix that \
         ends in *: demo:hello is one event, demo allows every event of one channel, *:client-* allows \
         events that begin with client- everywhere. The last colon separates, so a channel whose name \
-        has a colon is written with its event: chat:room:*. Quote the star in a shell.",
+        has a colon is written with its event: chat:room:*. Behind a = stands to whom it is granted, as \
+        for --allow-subscribe; the narrower channel beats the wider one, then the narrower event. Quote \
+        the star in a shell.",
 };
 
 /// What clients may subscribe to.
 pub static ALLOW_SUBSCRIBE: OptionRecord = OptionRecord {
     name: "allow-subscribe",
-    value_name: "PATTERN",
+    value_name: "PATTERN[=GRANT]",
     default: "",
     kind: Kind::SubscribeRule,
     group: Group::Rules,
@@ -29,8 +31,12 @@ pub static ALLOW_SUBSCRIBE: OptionRecord = OptionRecord {
     live: true,
     summary: "Let clients subscribe to these channels; may be repeated",
     details: "Every channel is open to everybody, except those whose names begin with private- or \
-        presence-. This opens such names: a name, or a prefix that ends in *. A rule holds for all \
-        clients, whoever they are.",
+        presence-. This says otherwise about a name, or a prefix that ends in *: an exact name beats a \
+        prefix, a longer prefix a shorter one. To whom: allow (everybody, the default), deny (nobody), \
+        authenticated (whoever has shown a valid token), claim:/channels (whose claim at that JSON \
+        pointer lists the name, or a pattern), private-user.{sub} (whose claims, filled in, give the \
+        name), webhook (the application is asked). So --allow-subscribe 'private-user.*=private-user.{sub}' \
+        gives every user a channel of their own.",
 };
 
 /// Which pages may connect.

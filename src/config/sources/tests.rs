@@ -126,8 +126,14 @@ fn endpoints_have_limits_rules_and_topics_of_their_own() {
     );
     assert_eq!(a.limits.subscriptions_max, 7);
     assert_eq!(c.limits.subscriptions_max, 7);
-    assert!(a.rules.may_publish("own", "e") && !a.rules.may_publish("all", "e"));
-    assert!(b.rules.may_publish("all", "e") && !b.rules.may_publish("own", "e"));
+    assert!(
+        a.rules.of_publish("own", "e").is_open("own")
+            && !a.rules.of_publish("all", "e").is_open("all")
+    );
+    assert!(
+        b.rules.of_publish("all", "e").is_open("all")
+            && !b.rules.of_publish("own", "e").is_open("own")
+    );
 }
 
 #[test]
@@ -153,7 +159,7 @@ fn endpoints_of_a_flag_or_variable_replace_the_files_with_all_they_say() {
         assert_eq!((only.path.as_str(), only.app.as_str()), ("/a", "/a"));
         assert_eq!(only.limits.message_bytes_max, 65_536);
         assert!(
-            only.rules.may_publish("all", "e"),
+            only.rules.of_publish("all", "e").is_open("all"),
             "the file still speaks for all endpoints"
         );
     }

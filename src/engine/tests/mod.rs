@@ -4,8 +4,11 @@
 mod addresses;
 mod backpressure;
 mod deadlines;
+mod directed;
+mod door;
 mod drain;
 mod handshake;
+mod identity;
 mod mailbox_full;
 mod rates;
 mod reload;
@@ -18,11 +21,13 @@ use std::sync::Arc;
 
 use super::addresses::AddressLimits;
 use super::admission::Admission;
-use super::decider::{Decider, Question, Ruling, Verdict};
-use super::dialect::{Actions, ConnView, Decision, Dialect, Message, Publish};
+use super::decider::{Decider, Handling, Question, Ruling, Verdict};
+use super::dialect::{Actions, ConnView, Decision, Dialect, DialectState, Message, Publish};
 use super::disconnect::{Cause, Disconnect};
+use super::door::Door;
 use super::endpoint::Endpoint;
 use super::flush::Sink;
+use super::identity::Identity;
 use super::interest::Interest;
 use super::mailbox::{Inbox, connect};
 use super::publication::{AppId, DataKind, Publication};
@@ -35,8 +40,11 @@ use crate::base::time::Now;
 use crate::codec::ws::{CloseCode, OpCode, write_frame};
 
 /// Words: `sub T`, `unsub T`, `pub T E [D]`, `timer MS`, `close`, `many A B ...` (subscribes in one
-/// list, then `done`). Answers are texts.
-struct Words;
+/// list, then `done`), `login X` (others wait) and `login-meanwhile X`, `logout`, `app E [D]`, `who`.
+/// Answers are texts.
+struct Words {
+    turns_away_by_close: bool,
+}
 
 impl Dialect for Words {
     fn name(&self) -> &'static str {
@@ -67,6 +75,19 @@ impl Dialect for Words {
                 needs_access: true,
                 exclude_self: words[0] == "others",
             }),
+            ["login", data] => actions.authenticate(Cow::Borrowed(data.as_bytes())),
+            ["login-meanwhile", data] => {
+                actions.authenticate_meanwhile(Cow::Borrowed(data.as_bytes()));
+            }
+            ["logout"] => actions.forget_identity(),
+            ["app", event, ref data @ ..] => {
+                let data = data.first().map(|data| Cow::Borrowed(data.as_bytes()));
+                actions.handle(Cow::Borrowed(event), data);
+            }
+            ["who"] => {
+                let user = conn.identity.map(|identity| identity.user.as_deref());
+                say(actions, &format!("{user:?}"));
+            }
             ["timer", after] => actions.set_timer(after.parse().expect("milliseconds")),
             ["close"] => {
                 say(actions, "bye");
@@ -95,12 +116,31 @@ impl Dialect for Words {
         match decision {
             Decision::Subscribe { topic, outcome } => say(actions, &format!("{outcome:?} {topic}")),
             Decision::Publish { topic, outcome } => say(actions, &format!("{outcome:?} {topic}")),
+            Decision::Authenticate(outcome) => say(actions, &format!("{outcome:?}")),
         }
     }
 
     fn on_timer(&self, _conn: &mut ConnView<'_>, actions: &mut Actions<'_>) {
         actions.subscribe(Cow::Borrowed("ticks"));
         say(actions, "tick");
+    }
+
+    fn on_identity_end(&self, conn: &mut ConnView<'_>, reason: &str, actions: &mut Actions<'_>) {
+        assert!(conn.identity.is_none());
+        say(actions, reason);
+        actions.end(Cause::Unauthorized);
+    }
+
+    fn turns_away_by_close(&self) -> bool {
+        self.turns_away_by_close
+    }
+
+    fn hears_everyone(&self, state: &DialectState) -> bool {
+        state.is_none()
+    }
+
+    fn is_in_own_room(&self, state: &DialectState) -> bool {
+        state.is_none()
     }
 
     fn encode(&self, publication: &Publication<'_>, out: &mut Vec<u8>) {
@@ -114,15 +154,34 @@ fn say(actions: &mut Actions<'_>, text: &str) {
     actions.reply(|out| write_frame(out, OpCode::Text, text.as_bytes()));
 }
 
-/// Topics that start `ask` are asked about, `no` is denied, `fail` fails.
+/// Topics that start `ask` are asked about, `no` is denied, `fail` fails, `mine` is for those with an
+/// identity. Of events, `back` is answered, `all` and `others` are published to `lobby`, `?` is asked
+/// about.
 struct Scripted;
 
 impl Decider for Scripted {
-    fn decide(&self, _conn: ConnId, question: &Question<'_>) -> Ruling {
+    fn handle(&self, _identity: Option<&Identity>, event: &str) -> Handling {
+        match event {
+            "back" => Handling::Reply,
+            "all" | "others" => Handling::Publish {
+                topic: "lobby".to_owned(),
+                exclude_self: event == "others",
+            },
+            "?" => Handling::Ask,
+            _ => Handling::Drop,
+        }
+    }
+
+    fn decide(
+        &self,
+        _conn: ConnId,
+        identity: Option<&Identity>,
+        question: &Question<'_>,
+    ) -> Ruling {
         let (Question::Subscribe { topic } | Question::Publish { topic, .. }) = question;
         if topic.starts_with("ask") {
             Ruling::Ask
-        } else if topic.starts_with("no") {
+        } else if topic.starts_with("no") || (topic.starts_with("mine") && identity.is_none()) {
             Ruling::Known(Verdict::Deny)
         } else if topic.starts_with("fail") {
             Ruling::Known(Verdict::Fail)
@@ -222,11 +281,14 @@ fn guarded_process(
                 endpoints: vec![Endpoint {
                     path: "/words".to_owned(),
                     app: AppId(0),
-                    dialect: Box::new(Words),
+                    dialect: Box::new(Words {
+                        turns_away_by_close: false,
+                    }),
                     origins: origins
                         .iter()
                         .map(|origin| origin.parse().expect("an origin"))
                         .collect(),
+                    door: Door::default(),
                     decider: Box::new(Scripted),
                     limits,
                 }],

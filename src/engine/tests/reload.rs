@@ -1,7 +1,7 @@
 //! New limits and rules reach connections that are already there, and cost none of them its life.
 
 use super::*;
-use crate::engine::rules::{Pattern, PublishPattern, Rules};
+use crate::engine::rules::{Grant, Pattern, PublishPattern, Rules};
 
 fn replace(bench: &mut Bench, limits: ConnLimits) {
     let now = bench.now;
@@ -59,8 +59,11 @@ fn new_rules_hold_for_open_connections() {
     bench.say(client, "sub private-x");
     let mut rules = Rules::default();
     let pattern = Pattern::parse("private-y").expect("a pattern");
-    rules.add_subscribe(pattern, crate::engine::rules::Verdict::Allow);
-    rules.add_publish(PublishPattern::parse("t:e").expect("a pattern"));
+    rules.add_subscribe(pattern, Grant::Allow);
+    rules.add_publish(
+        PublishPattern::parse("t:e").expect("a pattern"),
+        Grant::Allow,
+    );
     let now = bench.now;
     bench
         .shard

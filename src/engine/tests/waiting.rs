@@ -8,7 +8,7 @@ fn answer(bench: &mut Bench, verdict: Verdict) {
     let asked = bench.shard.poll_asked().expect("a question");
     bench
         .shard
-        .handle_verdict(bench.now, asked.conn.key, asked.ticket, verdict);
+        .handle_verdict(bench.now, asked.conn.key, asked.ticket, verdict, 0);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn answer_to_a_question_given_up_changes_nothing() {
     assert_eq!(bench.hears(client), [text("Failed ask")]);
     bench
         .shard
-        .handle_verdict(bench.now, client, asked.ticket, Verdict::Allow);
+        .handle_verdict(bench.now, client, asked.ticket, Verdict::Allow, 0);
     assert_eq!(bench.hears(client), []);
     assert_eq!(bench.shard.topics().subscriptions(), 0);
 }

@@ -25,7 +25,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use self::error::ApiError;
-use crate::base::ids::UlidGenerator;
+use crate::base::ids::{IdKey, UlidGenerator};
 use crate::base::random::Random;
 use crate::base::time::Clock;
 use crate::engine::interest::Interest;
@@ -35,6 +35,7 @@ use crate::engine::publication::AppId;
 pub(super) struct Control {
     pub(super) shards: Shards,
     pub(super) interest: Arc<Interest>,
+    pub(super) id_key: IdKey,
     pub(super) apps: Vec<App>,
     pub(super) clock: Clock,
     pub(super) health: Arc<Health>,

@@ -17,10 +17,9 @@ use utoipa::ToSchema;
 use super::error::{ApiError, ErrorBody};
 use super::shards::CallError;
 use super::{App, Control, SharedControl};
-use crate::base::ids::ShardId;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::engine::interest::ShardMask;
-use crate::engine::publication::{DataKind, MessageId, Origin, Publication};
+use crate::engine::publication::{Audience, DataKind, MessageId, Origin, Publication};
 
 /// Publications in one batch.
 const BATCH_MAX: usize = 1_000;
@@ -169,12 +168,13 @@ impl Control {
         let publication = Publication {
             app: app.id,
             topic: &request.channel,
+            audience: Audience::Topic,
             event: &request.event,
             data: request.data.as_ref().map(|data| data.get().as_bytes()),
             kind: DataKind::Json,
             id,
             origin: Origin::Api,
-            exclude: None,
+            exclude: &[],
         };
         let subscribers = self.post(&publication).await?;
         Ok(Published {
@@ -217,13 +217,8 @@ impl Control {
     }
 
     fn interested(&self, publication: &Publication<'_>) -> ShardMask {
-        if self.shards.len() == 1 {
-            // A shard that is alone does not tell its interest.
-            let mut only = ShardMask::default();
-            only.insert(ShardId(0));
-            return only;
-        }
-        self.interest.shards(publication.app, publication.topic)
+        self.interest
+            .audience(publication, self.shards.len(), &self.id_key)
     }
 }
 

@@ -168,7 +168,14 @@ fn rows() -> Vec<Row> {
             endpoint: Some("[\"c2\", \"x\"]"),
             env: "c3 x",
             flag: "c4",
-            show: |config| first_of(|name| of_endpoint(config).rules.may_publish(name, "e")),
+            show: |config| {
+                first_of(|name| {
+                    of_endpoint(config)
+                        .rules
+                        .of_publish(name, "e")
+                        .is_open(name)
+                })
+            },
             shown: ["none", "c1", "c2", "c3", "c4"],
         },
         Row {
@@ -181,7 +188,8 @@ fn rows() -> Vec<Row> {
                 first_of(|name| {
                     of_endpoint(config)
                         .rules
-                        .may_subscribe(&format!("private-{name}"))
+                        .of_subscribe(&format!("private-{name}"))
+                        .is_open("")
                 })
             },
             shown: ["none", "c1", "c2", "c3", "c4"],
