@@ -8,9 +8,23 @@ use std::process::{Command, Stdio};
 use super::support::Server;
 use super::support::client::Client;
 
-const REFUSALS: [(&str, &str); 2] = [
-    ("eperm", "allow the io_uring system calls"),
-    ("enosys", "use a kernel with io_uring"),
+/// The error, what the log calls it, and the fix.
+const REFUSALS: [(&str, &str, &str); 3] = [
+    (
+        "eperm",
+        "Operation not permitted",
+        "allow the io_uring system calls",
+    ),
+    (
+        "enosys",
+        "Function not implemented",
+        "use a kernel with io_uring",
+    ),
+    (
+        "enomem",
+        "Cannot allocate memory",
+        "raise the limit of locked memory",
+    ),
 ];
 
 /// The server's command under a filter that refuses io_uring.
@@ -31,7 +45,7 @@ fn without_io_uring(error: &str, flags: &[&str]) -> Command {
 
 #[test]
 fn auto_serves_on_epoll_and_says_so_once() {
-    for (error, fix) in REFUSALS {
+    for (error, reason, fix) in REFUSALS {
         let flags = ["--shards", "3", "--allow-publish", "*"];
         let mut server = Server::spawn(without_io_uring(error, &flags));
         assert!(
@@ -60,13 +74,14 @@ fn auto_serves_on_epoll_and_says_so_once() {
         assert_eq!(told.len(), 1, "{log}");
         assert!(told[0].contains("WARN"), "{log}");
         assert!(told[0].contains("using epoll"), "{log}");
+        assert!(told[0].contains(reason), "{log}");
         assert!(told[0].contains(fix), "{log}");
     }
 }
 
 #[test]
 fn demanded_io_uring_that_is_refused_ends_the_start_with_the_fix() {
-    for (error, fix) in REFUSALS {
+    for (error, reason, fix) in REFUSALS {
         let flags = ["--driver", "uring", "--shards", "3"];
         let output = without_io_uring(error, &flags)
             .output()
@@ -75,6 +90,7 @@ fn demanded_io_uring_that_is_refused_ends_the_start_with_the_fix() {
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert_eq!(output.stdout, b"", "no banner");
         assert!(told.contains("io_uring is not available"), "{told}");
+        assert!(told.contains(reason), "{told}");
         assert!(told.contains(fix), "{told}");
         assert!(told.contains("or choose the epoll driver"), "{told}");
     }

@@ -1,6 +1,6 @@
 """Runs a command in a process that may not create an io_uring, as in many containers.
 
-usage: no_io_uring.py eperm|enosys COMMAND [ARGUMENT...]
+usage: no_io_uring.py eperm|enosys|enomem COMMAND [ARGUMENT...]
 
 A filter of system calls outlives exec, so the command starts under it. It is made of four classic
 BPF instructions: load the call's number; unless it is io_uring_setup's, skip one; refuse with the
@@ -55,7 +55,7 @@ def refuse(error):
 
 
 def main():
-    refuse({"eperm": errno.EPERM, "enosys": errno.ENOSYS}[sys.argv[1]])
+    refuse(getattr(errno, sys.argv[1].upper()))
     os.execv(sys.argv[2], sys.argv[2:])
 
 
