@@ -50,11 +50,44 @@ impl fmt::Display for Driver {
     }
 }
 
+/// How many entries the queues of a ring have: powers of two, from 256 on, which is monoio's least.
+/// Neither bounds what a shard can do: a full submission queue is submitted early, and completions
+/// beyond their queue wait in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingSize {
+    /// Entries of the submission queue, at 64 bytes: what one pass may start without an extra call.
+    pub submissions: u32,
+    /// Entries of the completion queue, at 16 bytes. Waits for sockets that are ready complete while
+    /// they are submitted, which overflows the kernel's default of twice the submissions; an
+    /// overflow costs memory and time in the kernel.
+    pub completions: u32,
+}
+
+impl RingSize {
+    /// What is tried if the default does not fit into the memory that the process may lock. Kernels
+    /// since 5.12 do not count rings against that limit.
+    const SMALL: Self = Self {
+        submissions: 1_024,
+        completions: 4_096,
+    };
+}
+
+impl Default for RingSize {
+    fn default() -> Self {
+        Self {
+            submissions: 4_096,
+            completions: 32_768,
+        }
+    }
+}
+
 /// What a shard starts with.
 #[derive(Debug)]
 pub struct ShardSetup {
     /// Which driver is wanted.
     pub driver: DriverChoice,
+    /// The size of its ring, if it gets one.
+    pub ring: RingSize,
     /// The processor to stay on.
     pub cpu: Option<usize>,
     /// Where this shard accepts, from [`bind_all`](super::bind_all).
@@ -100,8 +133,10 @@ pub fn run_shard<H: Handler>(
     }
     let uring = match setup.driver {
         DriverChoice::Epoll => None,
-        DriverChoice::Uring => Some(build_uring().map_err(StartError::Uring)?),
-        DriverChoice::Auto => build_uring().map_err(|error| warn_of_epoll(&error)).ok(),
+        DriverChoice::Uring => Some(build_uring(setup.ring).map_err(StartError::Uring)?),
+        DriverChoice::Auto => build_uring(setup.ring)
+            .map_err(|error| warn_of_epoll(&error))
+            .ok(),
     };
     let shard = Rc::new(Shard::new(handler, setup.waker));
     if let Some((mut runtime, flags)) = uring {
@@ -127,19 +162,6 @@ async fn serve<H: Handler>(
     turn_loop(shard).await;
     Ok(())
 }
-
-/// Entries of the submission queue, at 64 bytes: what one pass may start without an extra call.
-const SUBMISSION_ENTRIES: u32 = 4_096;
-
-/// Entries of the completion queue, at 16 bytes. Waits for sockets that are ready complete while
-/// they are submitted, which overflows the kernel's default of twice the submissions; an overflow
-/// costs memory and time in the kernel.
-const COMPLETION_ENTRIES: u32 = 32_768;
-
-/// Both, if the larger do not fit into the memory that the process may lock. Kernels since 5.12 do
-/// not count rings against that limit.
-const SUBMISSION_ENTRIES_SMALL: u32 = 1_024;
-const COMPLETION_ENTRIES_SMALL: u32 = 4_096;
 
 /// The set-up flags of a ring.
 pub(super) struct RingFlags {
@@ -170,12 +192,6 @@ pub(super) const RING_FLAGS: [RingFlags; 3] = [
     },
 ];
 
-/// The sizes that are tried, as submissions and completions.
-const RING_SIZES: [(u32, u32); 2] = [
-    (SUBMISSION_ENTRIES, COMPLETION_ENTRIES),
-    (SUBMISSION_ENTRIES_SMALL, COMPLETION_ENTRIES_SMALL),
-];
-
 impl RingFlags {
     /// A ring that is to have these flags.
     pub(super) fn builder(&self) -> io_uring::Builder {
@@ -192,14 +208,14 @@ impl RingFlags {
 
 type UringRuntime = Runtime<TimeDriver<IoUringDriver>>;
 
-fn build_uring() -> io::Result<(UringRuntime, &'static str)> {
+fn build_uring(size: RingSize) -> io::Result<(UringRuntime, &'static str)> {
     let mut refusal = io::Error::from(Errno::INVAL);
     for flags in RING_FLAGS {
-        for (submissions, completions) in RING_SIZES {
+        for size in [size, RingSize::SMALL] {
             let mut ring = flags.builder();
-            ring.setup_cqsize(completions);
+            ring.setup_cqsize(size.completions);
             let built = RuntimeBuilder::<IoUringDriver>::new()
-                .with_entries(submissions)
+                .with_entries(size.submissions)
                 .uring_builder(ring)
                 .enable_timer()
                 .build();
@@ -219,9 +235,12 @@ fn build_uring() -> io::Result<(UringRuntime, &'static str)> {
     Err(refusal)
 }
 
+/// Events that one wait may bring.
+const EPOLL_EVENTS: u32 = 1_024;
+
 fn build_epoll() -> io::Result<Runtime<TimeDriver<LegacyDriver>>> {
     RuntimeBuilder::<LegacyDriver>::new()
-        .with_entries(SUBMISSION_ENTRIES_SMALL)
+        .with_entries(EPOLL_EVENTS)
         .enable_timer()
         .build()
 }
@@ -245,7 +264,9 @@ pub(super) fn uring_fix(error: &io::Error) -> &'static str {
              kernel.io_uring_disabled, forbids them)"
         }
         Some(Errno::NOSYS) => "use a kernel with io_uring (5.10 or newer, and not a sandbox's)",
-        Some(Errno::NOMEM) => "raise the limit of locked memory (ulimit -l)",
+        Some(Errno::NOMEM) => {
+            "raise the limit of locked memory (ulimit -l), or that of the container's memory"
+        }
         Some(Errno::MFILE | Errno::NFILE) => "raise the limit of open files (ulimit -n)",
         _ => "use a newer kernel (5.19 or later)",
     }

@@ -2,11 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::sockopt::{set_socket_reuseaddr, set_socket_reuseport, set_tcp_nodelay};
+use rustix::net::sockopt::{
+    set_socket_reuseaddr, set_socket_reuseport, set_socket_send_buffer_size, set_tcp_nodelay,
+};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with};
 
 /// Connections that may wait in a listener's queue; the kernel's `net.core.somaxconn` caps it, and
@@ -57,6 +60,19 @@ pub fn bind_all(
         listeners.push(TcpListener::from(next));
     }
     Ok((listeners, bound))
+}
+
+/// Bounds what the kernel keeps unsent for each connection that these listeners will accept: sockets
+/// inherit it, so it costs nothing later. The kernel has bounds of its own and takes the nearest.
+///
+/// # Errors
+///
+/// The system refuses, which Linux does not.
+pub fn limit_send_buffers(listeners: &[TcpListener], bytes: NonZeroUsize) -> io::Result<()> {
+    for listener in listeners {
+        set_socket_send_buffer_size(listener, bytes.get())?;
+    }
+    Ok(())
 }
 
 /// How long an address may stay in use before that is taken for somebody else's: what waits on a

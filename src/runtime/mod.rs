@@ -32,8 +32,8 @@ use std::net::SocketAddr;
 use crate::base::io::Flow;
 use crate::base::slab::Key;
 
-pub use driver::{Driver, DriverChoice, ShardSetup, StartError, run_shard};
-pub use listener::{ListenError, bind_all};
+pub use driver::{Driver, DriverChoice, RingSize, ShardSetup, StartError, run_shard};
+pub use listener::{ListenError, bind_all, limit_send_buffers};
 pub use probe::{UringRefusal, probe_uring};
 pub use sockets::Sockets;
 pub use wake::Waker;

@@ -20,7 +20,7 @@ use crate::engine::admission::Admission;
 use crate::engine::interest::Interest;
 use crate::engine::mailbox::connect;
 use crate::engine::shard::{Shard, ShardConfig};
-use crate::runtime::{Driver, ShardSetup, Waker, run_shard};
+use crate::runtime::{Driver, RingSize, ShardSetup, Waker, run_shard};
 
 /// What the shards and the control thread have in common.
 pub(super) struct Common {
@@ -82,6 +82,7 @@ pub(super) fn start_shards(
             .map(|cpus| cpus[id.index() % cpus.len()]);
         let shard_setup = ShardSetup {
             driver: config.driver,
+            ring: RingSize::default(),
             cpu: pinned_to,
             listener,
             waker,

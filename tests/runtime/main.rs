@@ -8,5 +8,6 @@ mod backpressure;
 mod closing;
 mod drivers;
 mod echo;
+mod little_room;
 mod support;
 mod waking;

@@ -13,8 +13,8 @@ use shardcast::base::io::{Flow, SendOutcome};
 use shardcast::base::limits::RECVS_PER_TURN;
 use shardcast::base::slab::{Key, Slab};
 use shardcast::runtime::{
-    Driver, DriverChoice, Handler, ReadEnd, ShardSetup, Sockets, StartError, Turn, Waker, bind_all,
-    run_shard,
+    Driver, DriverChoice, Handler, ReadEnd, RingSize, ShardSetup, Sockets, StartError, Turn, Waker,
+    bind_all, run_shard,
 };
 
 /// After this a test has failed.
@@ -208,6 +208,15 @@ impl Server {
         listener: TcpListener,
         cpu: Option<usize>,
     ) -> Result<Self, StartError> {
+        Self::start_with(driver, listener, cpu, RingSize::default())
+    }
+
+    pub(crate) fn start_with(
+        driver: DriverChoice,
+        listener: TcpListener,
+        cpu: Option<usize>,
+        ring: RingSize,
+    ) -> Result<Self, StartError> {
         let addr = listener.local_addr().unwrap();
         let waker = Waker::new().unwrap();
         let shared = Arc::new(Shared::default());
@@ -215,6 +224,7 @@ impl Server {
         let (tell_started, started) = channel();
         let setup = ShardSetup {
             driver,
+            ring,
             cpu,
             listener,
             waker: waker.clone(),

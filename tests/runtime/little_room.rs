@@ -1,0 +1,90 @@
+//! A kernel that takes little at a time, of bytes or of requests, loses nothing and holds nobody up.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::num::NonZeroUsize;
+use std::sync::mpsc::channel;
+
+use shardcast::base::io::SendOutcome;
+use shardcast::runtime::{DriverChoice, RingSize, limit_send_buffers};
+
+use crate::support::{Server, has_uring, listener, on_each_driver, pattern};
+
+#[test]
+fn sends_that_are_taken_in_part_bring_everything_in_order() {
+    on_each_driver(|driver| {
+        let listener = listener();
+        // The kernel raises it to the least that it can work with.
+        let least = NonZeroUsize::MIN;
+        limit_send_buffers(std::slice::from_ref(&listener), least).unwrap();
+        let server = Server::try_start(driver, listener).unwrap();
+
+        let (mut client, conn) = server.connect_known();
+        let bytes = pattern(64 * 1024);
+        let part = bytes.clone();
+        let outcome = server.ask(move |_, sockets| sockets.send(conn, &part));
+        let SendOutcome::Sent(sent) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert!(sent < bytes.len(), "all of {sent} bytes taken at once");
+        let mut came = vec![0; sent];
+        client.read_exact(&mut came).unwrap();
+        assert!(came == bytes[..sent]);
+
+        // Echoed by several at a time, each of which is cut in hundreds of parts.
+        let echo = |mut client: TcpStream, bytes: &[u8]| {
+            let mut writer = client.try_clone().unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(move || writer.write_all(bytes).unwrap());
+                let mut came = vec![0; bytes.len()];
+                client.read_exact(&mut came).unwrap();
+                assert!(came == bytes);
+            });
+        };
+        let bytes = pattern(1024 * 1024);
+        std::thread::scope(|scope| {
+            for client in (0..4).map(|_| server.connect()) {
+                scope.spawn(|| echo(client, &bytes));
+            }
+        });
+    });
+}
+
+/// Entries of each queue of a small ring: monoio makes none smaller.
+const ENTRIES: u32 = 256;
+
+/// Connections that are active at a time, several times what a queue holds.
+const CROWD: usize = 900;
+
+#[test]
+fn ring_of_few_entries_serves_a_crowd_that_is_active_at_once() {
+    if !has_uring() {
+        eprintln!("io_uring is not available here: there is no ring to be small");
+        return;
+    }
+    let ring = RingSize {
+        submissions: ENTRIES,
+        completions: ENTRIES,
+    };
+    let server = Server::start_with(DriverChoice::Uring, listener(), None, ring).unwrap();
+    for round in 0..3 {
+        let mut clients: Vec<TcpStream> = (0..CROWD).map(|_| server.connect()).collect();
+        for exchange in 0..10 {
+            // The shard looks again when all have written: all of them complete at once.
+            let (go, gone) = channel();
+            server.post(move |_, _| gone.recv().unwrap());
+            for (number, client) in clients.iter_mut().enumerate() {
+                write!(client, "{round}:{exchange}:{number:03}").unwrap();
+            }
+            go.send(()).unwrap();
+            for (number, client) in clients.iter_mut().enumerate() {
+                let mut answer = [0; 7];
+                client.read_exact(&mut answer).unwrap();
+                assert_eq!(answer, format!("{round}:{exchange}:{number:03}").as_bytes());
+            }
+        }
+        assert_eq!(server.ask(|_, sockets| sockets.open()), CROWD);
+        drop(clients);
+        while server.ask(|_, sockets| sockets.open()) > 0 {}
+    }
+}
