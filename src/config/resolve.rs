@@ -1,5 +1,6 @@
 //! From settings to the server's configuration: every check, and those between two values.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::api;
@@ -47,6 +48,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
         .into_iter()
         .map(|endpoint| read_endpoint(reader, endpoint))
         .collect();
+    let send_buffer_bytes = reader.size(&options::SEND_BUFFER_BYTES);
     let connections_max = reader.count(&options::MAX_CONNECTIONS);
     let addresses = read_addresses(reader);
     let head_bytes_max = reader.size(&options::MAX_HEAD_BYTES);
@@ -61,6 +63,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
         shards,
         cpus,
         driver: driver?,
+        send_buffer_bytes: send_buffer_bytes.map(NonZeroUsize::new)?,
         api: api?,
         endpoints: endpoints.into_iter().collect::<Option<_>>()?,
         handshake: HandshakeLimits {

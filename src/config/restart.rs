@@ -19,6 +19,7 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         shards,
         cpus,
         driver,
+        send_buffer_bytes,
         endpoints,
         handshake: _,
         connections_max,
@@ -47,6 +48,10 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         (&options::SHARDS, *shards != new.shards),
         (&options::CPUS, *cpus != new.cpus),
         (&options::DRIVER, *driver != new.driver),
+        (
+            &options::SEND_BUFFER_BYTES,
+            *send_buffer_bytes != new.send_buffer_bytes,
+        ),
         (
             &options::MAX_CONNECTIONS,
             *connections_max != new.connections_max,
@@ -151,6 +156,7 @@ mod tests {
             (&options::LIMIT_LOOPBACK, "true"),
             (&options::BACKPRESSURE_LIMIT_BYTES, "2MiB"),
             (&options::BACKPRESSURE_POLICY, "drop-oldest"),
+            (&options::SEND_BUFFER_BYTES, "64KiB"),
             (&options::MAX_CONNECTIONS, "10"),
             (&options::MAX_SUBSCRIPTIONS, "1"),
             (&options::PING_INTERVAL, "1s"),

@@ -15,7 +15,7 @@ use super::start::{Common, all_started, start_shards, started};
 use super::started::Started;
 use crate::base::ids::{ShardId, UlidGenerator};
 use crate::base::random::Random;
-use crate::runtime::{ListenError, StartError, bind_all};
+use crate::runtime::{ListenError, StartError, bind_all, limit_send_buffers};
 
 /// Why the server could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +98,10 @@ async fn serve_async(
     let descriptors = raise_descriptor_limit();
     let common = Common::new(&config, descriptors);
     let (listeners, addr) = bind_all(config.listen, config.shards).map_err(ServeError::Listen)?;
+    if let Some(bytes) = config.send_buffer_bytes {
+        limit_send_buffers(&listeners, bytes)
+            .map_err(|error| setup("the size of send buffers", error))?;
+    }
     let api_listener = bind_api(config.api.as_ref()).await?;
     let (shards, mut reports) = start_shards(&config, &common, listeners)?;
     let drivers = all_started(shards.len(), &mut reports).await?;

@@ -1,6 +1,7 @@
 //! What the server runs with: checked, plain, complete.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::base::limits::{ConnLimits, HandshakeLimits};
@@ -24,6 +25,8 @@ pub struct ServerConfig {
     pub api: Option<ApiConfig>,
     /// How shards wait for their sockets.
     pub driver: DriverChoice,
+    /// What the kernel may keep unsent for each connection; `None`: as it sees fit.
+    pub send_buffer_bytes: Option<NonZeroUsize>,
     /// The paths that answer, each path once.
     pub endpoints: Vec<EndpointConfig>,
     /// What binds a connection until it has named its endpoint.

@@ -28,8 +28,9 @@ const DRAINED: u16 = 1_001;
 /// Rounds of a script.
 const ROUNDS: usize = 40;
 
-/// Filler of a publication at most.
-const DATA_BYTES_MAX: usize = 300;
+/// Filler of a publication at most: what most have, and close to what [`FLAGS`] allow.
+pub(crate) const SMALL_DATA: usize = 300;
+pub(crate) const LARGE_DATA: usize = 15_000;
 
 /// Below the number of channels, so that some subscribes are one too many.
 const SUBSCRIPTIONS_MAX: usize = 3;
@@ -91,6 +92,7 @@ struct Actor {
     index: usize,
     client: Client,
     link: Link,
+    data_bytes_max: usize,
     random: Random,
     /// The number of its next publication, by channel.
     numbers: Vec<usize>,
@@ -106,9 +108,10 @@ impl Suite {
     pub(crate) fn open(
         shards: usize,
         seed: u64,
+        data_bytes_max: usize,
         mut route: impl FnMut(usize) -> (SocketAddr, Link),
     ) -> Self {
-        let mut checker = Checker::new(channels(), DATA_BYTES_MAX, SUBSCRIPTIONS_MAX);
+        let mut checker = Checker::new(channels(), data_bytes_max, SUBSCRIPTIONS_MAX);
         // With one shard it is known where everybody is.
         let shard = (shards == 1).then_some(0);
         let actors = (0..CLIENTS).map(|index| {
@@ -121,6 +124,7 @@ impl Suite {
                 index,
                 client,
                 link,
+                data_bytes_max,
                 random: Random::new(seed << 16 | index as u64),
                 numbers: vec![0; channels().len()],
                 pings: 0,
@@ -259,7 +263,7 @@ impl Actor {
             _ => {
                 let number = self.numbers[channel];
                 self.numbers[channel] += 1;
-                let text = publish_text(name, (self.index, channel, number), DATA_BYTES_MAX);
+                let text = publish_text(name, (self.index, channel, number), self.data_bytes_max);
                 (Request::Publish { number }, text)
             }
         };

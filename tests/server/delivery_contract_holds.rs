@@ -3,17 +3,21 @@
 //! refused among them; a checker that sees what all of them send and read judges every frame, what is
 //! still owed at the end, and how each connection ends.
 
-use super::contract_suite::{CLIENTS, FLAGS, Link, Suite};
+use super::contract_suite::{CLIENTS, FLAGS, LARGE_DATA, Link, SMALL_DATA, Suite};
 use super::support::fault_proxy::{Fault, FaultProxy};
 use super::support::{Server, drivers};
 
 const SHARDS: [usize; 2] = [1, 2];
 
 fn start(driver: &str, shards: usize) -> Server {
-    println!("--driver {driver} --shards {shards}");
+    start_with(driver, shards, &[])
+}
+
+fn start_with(driver: &str, shards: usize, flags: &[&str]) -> Server {
+    println!("--driver {driver} --shards {shards} {flags:?}");
     let shards = shards.to_string();
     let own = ["--driver", driver, "--shards", &shards];
-    Server::start(&[&own, FLAGS.as_slice()].concat())
+    Server::start(&[&own, FLAGS.as_slice(), flags].concat())
 }
 
 #[test]
@@ -22,7 +26,7 @@ fn on_links_that_hold() {
         for shards in SHARDS {
             for seed in 0..8 {
                 let mut server = start(driver, shards);
-                let suite = Suite::open(shards, seed, |_| (server.addr, Link::Whole));
+                let suite = Suite::open(shards, seed, SMALL_DATA, |_| (server.addr, Link::Whole));
                 let outcome = suite.play(&mut server);
                 assert!(outcome.messages > 1_000, "{outcome:?} shows little");
                 assert_eq!(outcome.cut, 0);
@@ -40,7 +44,7 @@ fn on_links_that_do_what_they_can() {
             for seed in 0..3 {
                 let mut server = start(driver, shards);
                 let proxies = Fault::ALL.map(|fault| FaultProxy::start(server.addr, fault, seed));
-                let suite = Suite::open(shards, seed, |client| {
+                let suite = Suite::open(shards, seed, SMALL_DATA, |client| {
                     let at = client % proxies.len();
                     let breaks = Fault::ALL[at].breaks();
                     let link = if breaks { Link::Breaks } else { Link::Whole };
@@ -56,6 +60,22 @@ fn on_links_that_do_what_they_can() {
     }
 }
 
+/// The kernel takes the least that it can at a time, so that much of what a turn sends is left for later.
+#[test]
+fn on_sockets_that_take_little_at_a_time() {
+    for driver in drivers() {
+        for shards in SHARDS {
+            for seed in 0..3 {
+                let mut server = start_with(driver, shards, &["--send-buffer-bytes", "1"]);
+                let suite = Suite::open(shards, seed, LARGE_DATA, |_| (server.addr, Link::Whole));
+                let outcome = suite.play(&mut server);
+                assert!(outcome.messages > 1_000, "{outcome:?} shows little");
+                assert_eq!(outcome.cut, 0);
+            }
+        }
+    }
+}
+
 /// Twenty signals amid a broadcast: what was accepted reaches all who read.
 #[test]
 fn through_a_drain_that_nobody_expects() {
@@ -63,7 +83,7 @@ fn through_a_drain_that_nobody_expects() {
         for shards in SHARDS {
             for seed in 0..5 {
                 let mut server = start(driver, shards);
-                let suite = Suite::open(shards, seed, |_| (server.addr, Link::Whole));
+                let suite = Suite::open(shards, seed, SMALL_DATA, |_| (server.addr, Link::Whole));
                 let outcome = suite.play_into_drain(&mut server);
                 assert_eq!(outcome.cut, 0);
             }

@@ -53,6 +53,25 @@ pub static BACKPRESSURE_POLICY: OptionRecord = OptionRecord {
         the client and counted by the server; replies are never dropped.",
 };
 
+/// How much the kernel may keep for one peer.
+pub static SEND_BUFFER_BYTES: OptionRecord = OptionRecord {
+    name: "send-buffer-bytes",
+    value_name: "SIZE",
+    default: "0",
+    kind: Kind::Size {
+        min: 0,
+        max: 1024 * 1024 * 1024,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: false,
+    summary: "How much the kernel may keep unsent for one connection; 0 = as it sees fit",
+    details: "What waits for a client that does not read lies in the kernel first (up to some MiB, by \
+        net.ipv4.tcp_wmem), then in the server, which bounds only its own part. This bounds the kernel's: it \
+        sets SO_SNDBUF, which Linux doubles for its bookkeeping and caps at net.core.wmem_max. Too small a \
+        value slows down clients that are far away.",
+};
+
 /// How many connections.
 pub static MAX_CONNECTIONS: OptionRecord = OptionRecord {
     name: "max-connections",
