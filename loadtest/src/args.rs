@@ -32,6 +32,10 @@ Examples:
   What the kernel alone costs:
     shardcast-loadtest floor --subscribers 1000 --client-cpu 1 --server-cpu 0
 
+  Kill a server under 10,000 clients, and see them come back:
+    shardcast-loadtest storm --subscribers 10000 --topics 1000 --publishers 10 --rate 100 -- \
+      shardcast serve --allow-publish 'load.*'
+
 Ctrl-C ends the measured time early and reports what there is; a second one ends at once.
 Exit codes: 0 all deliveries right, 1 some were not, 2 asked wrongly, 3 not measurable, ended early, or the
 machine was disturbed (steal above --max-steal) so that the figures do not count, 130 ended at once.";
@@ -56,6 +60,8 @@ pub(crate) enum Scenario {
     Idle(Idle),
     /// The fan-out of a server that does nothing but send: the kernel's own cost
     Floor(Floor),
+    /// A fan-out after its server was killed and started again: how fast everybody is back
+    Storm(Storm),
 }
 
 /// What every scenario takes.
@@ -180,6 +186,23 @@ pub(crate) struct Floor {
     publish: Publish,
 }
 
+/// Arguments of `storm`.
+#[derive(Debug, Args)]
+pub(crate) struct Storm {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    spread: Spread,
+    #[command(flatten)]
+    publish: Publish,
+    /// How long a client without a connection waits before each attempt: at random, at most this
+    #[arg(long, default_value = "250ms", value_parser = humantime::parse_duration)]
+    return_within: Duration,
+    /// The server to start, kill and start again; it must listen at --url
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
 /// A scenario made ready to run.
 #[derive(Debug)]
 pub(crate) struct Order {
@@ -195,6 +218,8 @@ pub(crate) struct Order {
     pub(crate) payload_bytes: usize,
     /// Whether the server is our own, in this process.
     pub(crate) has_own_server: bool,
+    /// The command of a server that is to be killed amid its clients; empty if none is.
+    pub(crate) to_be_killed: Vec<String>,
 }
 
 impl Scenario {
@@ -235,6 +260,22 @@ impl Scenario {
                     ..order
                 })
             }
+            Self::Storm(args) => {
+                let topology = args.spread.topology()?;
+                let order = Order::new("storm", args.common, topology, Some(&args.publish))?;
+                if order.common.server_pid.is_some() {
+                    return usage("storm starts its server by itself: leave --server-pid away");
+                }
+                let plan = Plan {
+                    return_within: Some(args.return_within),
+                    ..order.plan
+                };
+                Ok(Order {
+                    plan,
+                    to_be_killed: args.command,
+                    ..order
+                })
+            }
         }
     }
 }
@@ -258,6 +299,7 @@ impl Order {
             burst,
             warmup: common.warmup,
             duration: common.duration,
+            return_within: None,
         };
         if let Pace::Closed { window } = pace
             && topology.publishers.len() * window as usize > IN_FLIGHT_MAX
@@ -280,6 +322,7 @@ impl Order {
             plan,
             payload_bytes,
             has_own_server: false,
+            to_be_killed: Vec::new(),
         })
     }
 }
@@ -381,6 +424,8 @@ mod tests {
             "p2p --clients 1000 --window 65536",
             "p2p --clients 3 --paired",
             "floor --server-pid 1",
+            "storm",
+            "storm --server-pid 1 -- true",
             "idle --payload 100",
             "fanout --server-cpu x",
         ] {

@@ -17,6 +17,7 @@ mod progress;
 mod recorder;
 mod report;
 mod run;
+mod storm;
 mod target;
 mod topology;
 
@@ -33,6 +34,7 @@ use crate::interrupt::Interrupt;
 use crate::probe::Probe;
 use crate::progress::Progress;
 use crate::report::{Report, Settled};
+use crate::storm::KilledServer;
 use crate::target::Target;
 
 fn main() -> ExitCode {
@@ -76,10 +78,15 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         own_sends: floor.as_ref().map(FloorServer::sends),
     };
     let mut progress = Progress::on_stderr();
+    let to_be_killed = match order.to_be_killed.as_slice() {
+        [] => None,
+        command => Some(KilledServer::start(command)?),
+    };
     let outcome = run::run(
         shared,
         common.client_cpus(),
         &probe,
+        to_be_killed,
         &interrupt,
         &mut progress,
     );

@@ -32,6 +32,9 @@ pub(crate) struct Plan {
     pub(crate) warmup: Duration,
     /// The measured window.
     pub(crate) duration: Duration,
+    /// Clients that have no connection before the first phase try again, each time after a random part of this.
+    /// `None`: one that cannot connect ends the run.
+    pub(crate) return_within: Option<Duration>,
 }
 
 /// When the phases of a run begin and end, in nanoseconds of the run's clock.
@@ -165,6 +168,7 @@ mod tests {
             burst: 1,
             warmup: Duration::from_nanos(10),
             duration: Duration::from_nanos(5),
+            return_within: None,
         };
         let phases = Phases::new(&plan, 100);
         let measured: Vec<u64> = (100..120).filter(|ns| phases.is_measured(*ns)).collect();

@@ -14,6 +14,7 @@ use crate::plan::{Pace, Phases, nanos};
 use crate::probe::{Probe, Sample};
 use crate::progress::{Moment, Progress};
 use crate::recorder::{self, Percentiles};
+use crate::storm::{KilledServer, Storm};
 
 /// A server that sets up no connection for so long will set up none.
 const SETUP_PATIENCE: Duration = Duration::from_secs(10);
@@ -47,6 +48,8 @@ pub(crate) struct Outcome {
     pub(crate) last: Counts,
     /// How long the connections took to set up.
     pub(crate) setup: Duration,
+    /// How the clients came back when their server was killed, if it was.
+    pub(crate) storm: Option<Storm>,
     /// Latencies of what was planned in the window.
     pub(crate) latencies: Histogram<u64>,
     /// The run second by second.
@@ -72,6 +75,8 @@ enum Waited {
 struct Run<'a> {
     shared: Arc<Shared>,
     probe: &'a Probe,
+    /// The server that is killed once everybody is there.
+    to_be_killed: Option<KilledServer>,
     interrupt: &'a Interrupt,
     progress: &'a mut Progress,
     latencies: Histogram<u64>,
@@ -91,6 +96,7 @@ pub(crate) fn run(
     shared: Shared,
     client_cpus: &[usize],
     probe: &Probe,
+    to_be_killed: Option<KilledServer>,
     interrupt: &Interrupt,
     progress: &mut Progress,
 ) -> Result<Outcome, Failure> {
@@ -101,6 +107,7 @@ pub(crate) fn run(
     let mut run = Run {
         shared: Arc::clone(&shared),
         probe,
+        to_be_killed,
         interrupt,
         progress,
         latencies: recorder::empty(),
@@ -124,8 +131,15 @@ pub(crate) fn run(
     run.collect_latencies();
     outcome.latencies = run.latencies;
     outcome.moments = run.moments;
-    for Finished { faults } in finished {
+    for Finished {
+        faults,
+        returned_ns,
+    } in finished
+    {
         outcome.faults.add(faults);
+        if let Some(storm) = &mut outcome.storm {
+            storm.returned_ns.extend(returned_ns);
+        }
     }
     outcome.last = shared.counts();
     Ok(outcome)
@@ -133,8 +147,9 @@ pub(crate) fn run(
 
 impl Run<'_> {
     fn through_the_phases(&mut self, before: Sample) -> Result<Outcome, Failure> {
-        self.set_up()?;
+        self.wait_for_all(|counts| counts.ready)?;
         let setup = self.begun.elapsed();
+        let storm = self.storm()?;
         let clock = self.shared.clock;
         let phases = Phases::new(&self.shared.plan, clock.now_ns() + nanos(BREATH));
         self.shared.begin(phases);
@@ -152,6 +167,7 @@ impl Run<'_> {
             window_end,
             last: Counts::default(),
             setup,
+            storm,
             latencies: recorder::empty(),
             moments: Vec::new(),
             faults: Faults::default(),
@@ -160,30 +176,58 @@ impl Run<'_> {
         })
     }
 
-    fn set_up(&mut self) -> Result<(), Failure> {
+    /// Kills the server, starts it again, and waits until everybody is back.
+    fn storm(&mut self) -> Result<Option<Storm>, Failure> {
+        let Some(server) = &mut self.to_be_killed else {
+            return Ok(None);
+        };
+        let before = self.shared.counts();
+        if before.departed > 0 {
+            return Err(Failure::CannotMeasure(format!(
+                "the server has cut {} connections before it was killed",
+                before.departed
+            )));
+        }
+        let gone = server.kill()?;
+        let restarted_ns = self.shared.clock.now_ns();
+        server.start_again()?;
+        self.wait_for_all(|counts| counts.returned)?;
+        Ok(Some(Storm {
+            gone,
+            restarted_ns,
+            counts: [before, self.shared.counts()],
+            returned_ns: Vec::new(),
+        }))
+    }
+
+    /// Waits until everybody has come so far, and is ready.
+    fn wait_for_all(&mut self, have_come: impl Fn(&Counts) -> u64) -> Result<(), Failure> {
         let all = self.shared.topology.clients.len() as u64;
-        let (mut ready, mut since) = (0, Instant::now());
+        let (mut come, mut since) = (0, Instant::now());
         loop {
             if let Some(why) = self.shared.trouble() {
                 return Err(Failure::CannotMeasure(why));
             }
             let counts = self.shared.counts();
-            if counts.ready == all {
+            if have_come(&counts) == all && counts.ready == all {
                 return Ok(());
+            }
+            if let Some(server) = &mut self.to_be_killed {
+                server.still_runs()?;
             }
             if self.interrupt.take() {
                 return Err(nothing_measured());
             }
-            if counts.ready > ready {
-                (ready, since) = (counts.ready, Instant::now());
+            if have_come(&counts) > come {
+                (come, since) = (have_come(&counts), Instant::now());
             }
             if since.elapsed() > SETUP_PATIENCE {
                 return Err(Failure::CannotMeasure(format!(
-                    "{ready} of {all} connections are set up, and none has followed for {} s",
+                    "{come} of {all} connections are set up, and none has followed for {} s",
                     SETUP_PATIENCE.as_secs()
                 )));
             }
-            self.progress.setting_up(ready, all);
+            self.progress.setting_up(come, all);
             thread::sleep(LOOK);
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Seat {
     pub(super) client: Client,
     /// How far it is.
     pub(super) stage: Stage,
+    /// Whether it has lost its server before the first phase.
+    pub(super) absence: Absence,
     /// One for each source of its topic, in the topic's order.
     pub(super) tracks: Box<[Track]>,
 }
@@ -35,4 +37,16 @@ pub(super) enum Stage {
     Joining,
     /// Subscribed, or greeted if it does not subscribe.
     Ready,
+}
+
+/// Whether a client has lost its server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Absence {
+    /// It has not.
+    #[default]
+    None,
+    /// It has, and is not ready again.
+    Away,
+    /// It has, and was ready again.
+    Returned,
 }

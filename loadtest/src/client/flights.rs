@@ -132,6 +132,7 @@ mod tests {
             burst: 1,
             warmup: Duration::ZERO,
             duration: Duration::ZERO,
+            return_within: None,
         };
         let flights = Flights::new(&Topology::fan_out(subscribers, 1, 1), &plan, threads);
         let arrivals = (0..threads).map(|thread| Arrivals::new(&flights, thread));

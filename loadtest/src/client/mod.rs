@@ -8,6 +8,7 @@ mod flights;
 mod poller;
 mod publishing;
 mod receiver;
+mod returning;
 mod shared;
 mod wire;
 mod worker;

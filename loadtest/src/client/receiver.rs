@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::conn::{Conn, Seat, Stage};
+use super::conn::{Absence, Conn, Seat, Stage};
 use super::flights::{Arrivals, Landed};
 use super::shared::{Counts, Shared};
 use super::wire::{Incoming, Out};
@@ -29,6 +29,8 @@ pub(super) struct Receiver {
     pub(super) recorder: Recorder,
     /// Publications that landed since the publishers looked.
     pub(super) landed: Vec<Landed>,
+    /// When clients that had lost their server were ready again.
+    pub(super) returned_ns: Vec<u64>,
     /// When the run measures.
     pub(super) phases: Option<Phases>,
     shared: Arc<Shared>,
@@ -44,6 +46,7 @@ impl Receiver {
             faults: Faults::default(),
             recorder: Recorder::new(),
             landed: Vec::new(),
+            returned_ns: Vec::new(),
             phases: None,
             arrivals: Arrivals::new(&shared.flights, lane),
             bodies: RecentBodies::new(shared.body.clone()),
@@ -155,9 +158,11 @@ impl Receiver {
         let topic = seat.client.topic;
         let own = topic.map(|topic| shared.topology.topics[topic as usize].name.as_str());
         match envelope::read(text) {
-            ServerMessage::Welcome if topic.is_none() => self.set_ready(seat),
+            ServerMessage::Welcome if topic.is_none() => self.set_ready(seat, now_ns),
             ServerMessage::Welcome => {}
-            ServerMessage::Ok { topic } if Some(topic.as_ref()) == own => self.set_ready(seat),
+            ServerMessage::Ok { topic } if Some(topic.as_ref()) == own => {
+                self.set_ready(seat, now_ns);
+            }
             ServerMessage::Ok { topic } => self.note(Fault::ForeignTopic, || {
                 format!("client {}: ok for {topic:?}, never asked for", seat.index)
             }),
@@ -179,10 +184,18 @@ impl Receiver {
         }
     }
 
-    fn set_ready(&mut self, seat: &mut Seat) {
-        if seat.stage == Stage::Joining {
-            seat.stage = Stage::Ready;
-            self.counts.ready += 1;
+    fn set_ready(&mut self, seat: &mut Seat, now_ns: u64) {
+        if seat.stage == Stage::Ready {
+            return;
+        }
+        seat.stage = Stage::Ready;
+        self.counts.ready += 1;
+        if seat.absence != Absence::None {
+            self.returned_ns.push(now_ns);
+        }
+        if seat.absence == Absence::Away {
+            seat.absence = Absence::Returned;
+            self.counts.returned += 1;
         }
     }
 

@@ -73,6 +73,10 @@ pub(super) struct Lane {
     /// Latencies since the main thread last took them.
     pub(super) latencies: Mutex<Histogram<u64>>,
     ready: AtomicU64,
+    departed: AtomicU64,
+    returned: AtomicU64,
+    attempts: AtomicU64,
+    refused: AtomicU64,
     published: AtomicU64,
     owed: AtomicU64,
     expected: AtomicU64,
@@ -88,6 +92,14 @@ pub(super) struct Lane {
 pub(crate) struct Counts {
     /// Connections that are set up.
     pub(crate) ready: u64,
+    /// Clients that were ready and lost their server before the first phase, each counted once.
+    pub(crate) departed: u64,
+    /// Those of them that were ready again, each counted once.
+    pub(crate) returned: u64,
+    /// Attempts to connect again.
+    pub(crate) attempts: u64,
+    /// Attempts to connect that found nobody listening.
+    pub(crate) refused: u64,
     /// Publications written.
     pub(crate) published: u64,
     /// Publications planned in an open loop and not yet written.
@@ -193,6 +205,10 @@ impl Shared {
         let lanes = self.lanes.iter().map(Lane::counts);
         lanes.fold(Counts::default(), |sum, lane| Counts {
             ready: sum.ready + lane.ready,
+            departed: sum.departed + lane.departed,
+            returned: sum.returned + lane.returned,
+            attempts: sum.attempts + lane.attempts,
+            refused: sum.refused + lane.refused,
             published: sum.published + lane.published,
             owed: sum.owed + lane.owed,
             expected: sum.expected + lane.expected,
@@ -257,6 +273,10 @@ impl Lane {
             landed: Mutex::new(Vec::new()),
             latencies: Mutex::new(recorder::empty()),
             ready: zero(),
+            departed: zero(),
+            returned: zero(),
+            attempts: zero(),
+            refused: zero(),
             published: zero(),
             owed: zero(),
             expected: zero(),
@@ -280,6 +300,10 @@ impl Lane {
         self.expected.store(counts.expected, Ordering::Release);
         self.owed.store(counts.owed, Ordering::Release);
         self.ready.store(counts.ready, Ordering::Relaxed);
+        self.departed.store(counts.departed, Ordering::Relaxed);
+        self.returned.store(counts.returned, Ordering::Relaxed);
+        self.attempts.store(counts.attempts, Ordering::Relaxed);
+        self.refused.store(counts.refused, Ordering::Relaxed);
         self.published.store(counts.published, Ordering::Relaxed);
         self.delivered.store(counts.delivered, Ordering::Release);
         self.bytes.store(counts.bytes, Ordering::Relaxed);
@@ -304,6 +328,10 @@ impl Lane {
         Counts {
             delivered: self.delivered.load(Ordering::Acquire),
             ready: self.ready.load(Ordering::Relaxed),
+            departed: self.departed.load(Ordering::Relaxed),
+            returned: self.returned.load(Ordering::Relaxed),
+            attempts: self.attempts.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
             published: self.published.load(Ordering::Relaxed),
             owed: self.owed.load(Ordering::Acquire),
             expected: self.expected.load(Ordering::Acquire),

@@ -1,15 +1,17 @@
 //! The loop of a client thread.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::epoll::{Event, EventFlags};
 
-use super::conn::{Conn, Seat, Stage};
+use super::conn::{Absence, Conn, Seat, Stage};
 use super::poller::{Poller, TIMER, WAKE};
 use super::publishing::Publishing;
 use super::receiver::Receiver;
+use super::returning::Returning;
 use super::shared::Shared;
 use super::wire::{Incoming, Wire};
 use crate::checks::{Fault, Faults, Track};
@@ -37,6 +39,7 @@ pub(crate) struct Worker {
     lane: usize,
     poller: Poller,
     to_join: VecDeque<u32>,
+    returning: Returning,
     conns: Vec<Conn>,
     phases: Option<Phases>,
     receiver: Receiver,
@@ -51,6 +54,8 @@ pub(crate) struct Worker {
 pub(crate) struct Finished {
     /// What was not right, lost deliveries included.
     pub(crate) faults: Faults,
+    /// When clients that had lost their server were ready again.
+    pub(crate) returned_ns: Vec<u64>,
 }
 
 impl Worker {
@@ -97,6 +102,7 @@ impl Worker {
             lane,
             poller,
             conns: Vec::with_capacity(to_join.len()),
+            returning: Returning::new(shared.plan.return_within, lane),
             to_join,
             phases: None,
             buffer: vec![0; READ_BYTES],
@@ -110,6 +116,7 @@ impl Worker {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while !self.shared.is_ending() {
             self.join_more();
+            self.return_some()?;
             self.publish()?;
             self.show();
             events.clear();
@@ -193,6 +200,7 @@ impl Worker {
         let is_done = match wire.flush(&mut self.receiver.counts.sent_bytes) {
             Ok(is_done) => is_done,
             Err(error) => {
+                self.note_refused(&error);
                 self.lose(index, &format!("connection lost: {error}"));
                 return Ok(());
             }
@@ -209,10 +217,12 @@ impl Worker {
 
     /// A connection has ended before the run did.
     fn lose(&mut self, index: usize, why: &str) {
-        let conn = &mut self.conns[index];
         // Dropping the socket takes it out of the poller as well.
-        conn.wire = None;
-        let Seat { index, stage, .. } = conn.seat;
+        self.conns[index].wire = None;
+        if self.shared.phases().is_none() && self.waits_to_return(index) {
+            return;
+        }
+        let Seat { index, stage, .. } = self.conns[index].seat;
         if stage == Stage::Joining {
             let addr = self.shared.target.addr;
             self.shared
@@ -223,6 +233,45 @@ impl Worker {
         }
     }
 
+    /// Lets a client without a connection try again later, if that is planned.
+    fn waits_to_return(&mut self, index: usize) -> bool {
+        if !self.returning.add(index, self.shared.clock.now_ns()) {
+            return false;
+        }
+        let (seat, counts) = (&mut self.conns[index].seat, &mut self.receiver.counts);
+        if seat.stage == Stage::Ready {
+            seat.stage = Stage::Joining;
+            counts.ready -= 1;
+            if seat.absence == Absence::None {
+                seat.absence = Absence::Away;
+                counts.departed += 1;
+            }
+        }
+        true
+    }
+
+    /// Connects those whose time has come.
+    fn return_some(&mut self) -> rustix::io::Result<()> {
+        let now_ns = self.shared.clock.now_ns();
+        while let Some(index) = self.returning.next_due(now_ns) {
+            self.receiver.counts.attempts += 1;
+            if let Err(error) = self.connect(index) {
+                self.note_refused(&error);
+                self.lose(index, &error.to_string());
+            }
+        }
+        match self.returning.next_instant_ns() {
+            Some(at_ns) => self.poller.set_timer(at_ns, now_ns),
+            None => Ok(()),
+        }
+    }
+
+    fn note_refused(&mut self, error: &std::io::Error) {
+        if error.kind() == ErrorKind::ConnectionRefused {
+            self.receiver.counts.refused += 1;
+        }
+    }
+
     fn join_more(&mut self) {
         while !self.to_join.is_empty()
             && self.conns.len() - (self.receiver.counts.ready as usize) < JOINING_MAX
@@ -230,7 +279,9 @@ impl Worker {
             let Some(client) = self.to_join.pop_front() else {
                 return;
             };
-            if let Err(error) = self.join(client) {
+            if let Err(error) = self.join(client)
+                && !self.waits_to_return(self.conns.len() - 1)
+            {
                 let addr = self.shared.target.addr;
                 self.to_join.clear();
                 self.shared
@@ -240,24 +291,34 @@ impl Worker {
     }
 
     fn join(&mut self, index: u32) -> std::io::Result<()> {
-        let target = &self.shared.target;
-        let wire = Wire::connect(target.addr, target.source(index), &target.request)?;
-        self.poller.add(&wire, self.conns.len())?;
         let topology = &self.shared.topology;
         let client = topology.clients[index as usize];
         let sources = client
             .topic
             .map_or(0, |topic| topology.topics[topic as usize].sources.len());
         self.conns.push(Conn {
-            wire: Some(wire),
+            wire: None,
             watches_room: true,
             seat: Seat {
                 index,
                 client,
                 stage: Stage::Joining,
+                absence: Absence::None,
                 tracks: (0..sources).map(|_| Track::default()).collect(),
             },
         });
+        self.connect(self.conns.len() - 1)
+    }
+
+    /// Begins to connect the client of a connection.
+    fn connect(&mut self, index: usize) -> std::io::Result<()> {
+        let target = &self.shared.target;
+        let conn = &mut self.conns[index];
+        let source = target.source(conn.seat.index);
+        let wire = Wire::connect(target.addr, source, &target.request)?;
+        self.poller.add(&wire, index)?;
+        conn.wire = Some(wire);
+        conn.watches_room = true;
         Ok(())
     }
 
@@ -355,6 +416,9 @@ impl Worker {
         }
         // What came and went since the last turn.
         self.shared.lanes[self.lane].show(&self.receiver.counts);
-        Finished { faults }
+        Finished {
+            faults,
+            returned_ns: self.receiver.returned_ns,
+        }
     }
 }

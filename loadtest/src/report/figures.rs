@@ -3,6 +3,7 @@
 use crate::cpu::tick_ns;
 use crate::probe::{Probe, Sample};
 use crate::run::Outcome;
+use crate::storm::Storm;
 
 /// A client thread busier than this may have been what limited the run.
 const CLIENT_BUSY_SHARE_MAX: f64 = 0.9;
@@ -22,6 +23,24 @@ pub(super) struct WindowCounts {
     /// Bytes of all connections, from the handshake to the Close frame that ends each.
     pub(super) run_received_bytes: u64,
     pub(super) run_sent_bytes: u64,
+}
+
+/// How the clients of a killed server came back.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct StormFigures {
+    /// From SIGKILL until the process was gone.
+    pub(super) gone_s: f64,
+    /// From the start of its successor until the first client was as far as before, and so on.
+    pub(super) first_s: f64,
+    pub(super) half_s: f64,
+    pub(super) p99_s: f64,
+    pub(super) all_s: f64,
+    /// Attempts to connect, until all were back.
+    pub(super) attempts: u64,
+    /// Those that found nobody listening.
+    pub(super) refused: u64,
+    /// Those that were cut before the client was as far as before.
+    pub(super) cut: u64,
 }
 
 /// What the server used.
@@ -86,6 +105,33 @@ impl WindowCounts {
             run_unsent: outcome.last.owed,
             run_received_bytes: outcome.last.bytes,
             run_sent_bytes: outcome.last.sent_bytes,
+        }
+    }
+}
+
+impl StormFigures {
+    /// Works them out; everybody has come back.
+    pub(super) fn new(storm: &Storm) -> Self {
+        let mut returned_ns = storm.returned_ns.clone();
+        returned_ns.sort_unstable();
+        let at = |share: f64| {
+            let last = returned_ns.len().saturating_sub(1);
+            let ns = returned_ns.get((last as f64 * share) as usize);
+            let ns = ns.map_or(0, |ns| ns.saturating_sub(storm.restarted_ns));
+            round(ns as f64 / 1e9, 3)
+        };
+        let [before, after] = storm.counts;
+        let attempts = after.attempts - before.attempts;
+        let refused = after.refused - before.refused;
+        Self {
+            gone_s: round(storm.gone.as_secs_f64(), 3),
+            first_s: at(0.0),
+            half_s: at(0.5),
+            p99_s: at(0.99),
+            all_s: at(1.0),
+            attempts,
+            refused,
+            cut: attempts.saturating_sub(refused + after.returned),
         }
     }
 }

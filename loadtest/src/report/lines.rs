@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::Report;
+use super::figures::StormFigures;
 use crate::failure::Verdict;
 
 /// Prints the report on standard output.
@@ -35,6 +36,9 @@ pub(crate) fn print(report: &Report) -> io::Result<()> {
 fn rows(report: &Report) -> Vec<(&'static str, String)> {
     let mut rows = vec![("run", run_line(report))];
     let mut add = |name, value| rows.push((name, value));
+    if let Some(storm) = &report.storm {
+        add("storm", storm_line(storm));
+    }
     if report.settings.pace != "silent" {
         traffic(report, &mut add);
     }
@@ -78,6 +82,21 @@ fn run_line(report: &Report) -> String {
         settings.publishers,
         settings.payload_bytes,
         report.window_s,
+    )
+}
+
+fn storm_line(storm: &StormFigures) -> String {
+    format!(
+        "killed and gone in {:.3} s; started again, the first was back after {:.3} s, half after {:.3} s, \
+         99 % after {:.3} s, all after {:.3} s; {} attempts, {} refused, {} cut",
+        storm.gone_s,
+        storm.first_s,
+        storm.half_s,
+        storm.p99_s,
+        storm.all_s,
+        storm.attempts,
+        storm.refused,
+        storm.cut
     )
 }
 

@@ -8,7 +8,7 @@ mod lines;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use figures::{Client, Server, WindowCounts, round};
+use figures::{Client, Server, StormFigures, WindowCounts, round};
 pub(crate) use lines::print;
 
 use crate::args::Order;
@@ -53,6 +53,7 @@ pub(crate) struct Report {
     settings: Settings,
     window_s: f64,
     setup_s: f64,
+    storm: Option<StormFigures>,
     counts: WindowCounts,
     latency_us: Percentiles,
     server: Server,
@@ -107,6 +108,7 @@ impl Report {
             settings: order.settings.clone(),
             window_s: round(window_s, 3),
             setup_s: round(outcome.setup.as_secs_f64(), 3),
+            storm: outcome.storm.as_ref().map(StormFigures::new),
             latency_us: Percentiles::of(&outcome.latencies),
             counts,
             server,

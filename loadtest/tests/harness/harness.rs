@@ -95,10 +95,13 @@ pub(crate) fn start(args: &str) -> Running {
     let name = format!("report-{}-{number}.json", std::process::id());
     let json = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let begun = Instant::now();
+    let (scenario, rest) = args.split_once(' ').unwrap_or((args, ""));
     let mut child = Command::new(env!("CARGO_BIN_EXE_shardcast-loadtest"))
-        .args(args.split_whitespace())
+        .arg(scenario)
+        // Before what may end in the command of a server.
         .arg("--json")
         .arg(&json)
+        .args(rest.split_whitespace())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

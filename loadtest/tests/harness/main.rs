@@ -12,6 +12,7 @@ mod interrupts_end_runs;
 mod planted;
 mod runs_end_in_time;
 mod server_counts_what_clients_saw;
+mod storms_are_weathered;
 mod usage_is_explained;
 
 /// How long the server's API may take to answer.

@@ -7,7 +7,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,11 @@ use crate::http::get;
 /// A frame without a mask, with a code and no reason.
 const CLOSE_FRAME_BYTES: u64 = 4;
 
+/// The server's own binary.
+pub(crate) fn server_binary() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_shardcast-loadtest")).with_file_name("shardcast")
+}
+
 struct Server {
     child: Child,
     addr: SocketAddr,
@@ -28,8 +33,7 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let binary =
-            Path::new(env!("CARGO_BIN_EXE_shardcast-loadtest")).with_file_name("shardcast");
+        let binary = server_binary();
         let mut child = Command::new(&binary)
             .args("serve --shards 2 --listen 127.0.0.1:0 --api-listen 127.0.0.1:0".split(' '))
             .args(["--allow-publish", "load.*", "--log-level", "warn"])
