@@ -11,6 +11,14 @@ use super::support::{Server, servers};
 
 pub(super) const MIB: usize = 1024 * 1024;
 
+/// How much of it: what shows a weakness soon, or all that was ever asked for, which takes minutes.
+pub(super) fn sized(usual: usize, full: usize) -> usize {
+    match std::env::var_os("SHARDCAST_TEST_ABUSE_FULL") {
+        Some(_) => full,
+        None => usual,
+    }
+}
+
 /// One kind of abuse.
 #[derive(Default)]
 pub(super) struct Abuse<'a> {

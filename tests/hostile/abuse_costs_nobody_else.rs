@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::abuse::{Abuse, MIB};
+use super::abuse::{Abuse, MIB, sized};
 use super::support::client::{
     BINARY, CLOSE, CONTINUATION, Client, Incoming, PING, PONG, TEXT, frame, request,
 };
@@ -13,19 +13,19 @@ use super::support::{strav, wait_until};
 
 const MASK: [u8; 4] = [0x55, 0xaa, 0x0f, 0xf0];
 
-/// Connections that are open at a time. Each takes a descriptor here and one of the server's.
-const CROWD: usize = 2_000;
-
 #[test]
 fn slow_heads_and_silence_end_in_408() {
+    // Each takes a descriptor here and one of the server's.
+    let crowd = sized(2_000, 10_000);
     let abuse = Abuse {
+        // Longer than it takes to connect all of them.
         flags: &["--handshake-timeout", "3s"],
         // A connection and a head that has begun: a quarter of what the head limit would let each keep.
-        growth_bytes_max: CROWD * 4 * 1024,
-        counted: Some(("closed", r#"cause="handshake_timeout""#, CROWD as u64)),
+        growth_bytes_max: crowd * 4 * 1024,
+        counted: Some(("closed", r#"cause="handshake_timeout""#, crowd as u64)),
     };
     abuse.hold(|server| {
-        let mut crowd: Vec<Client> = (0..CROWD).map(|_| Client::tcp(server.addr)).collect();
+        let mut crowd: Vec<Client> = (0..crowd).map(|_| Client::tcp(server.addr)).collect();
         // Every other one says nothing at all.
         for client in crowd.iter_mut().step_by(2) {
             client.send_raw(b"GET /_broadcast HTTP/1.1\r\nX: ");
@@ -62,6 +62,39 @@ fn message_of_a_million_fragments_ends_in_1009() {
             // A million; the server is free to end it before.
             let _all = (0..100).all(|_| culprit.try_send_raw(&portion));
             culprit.expect_close(1_009);
+        });
+    }
+}
+
+#[test]
+fn message_of_a_million_fragments_takes_no_more_than_its_bytes_where_it_is_allowed() {
+    let frames = sized(100_000, 1_000_000);
+    for payload in [&b"x"[..], b""] {
+        let abuse = Abuse {
+            flags: &[
+                "--max-message-frames",
+                "1000000",
+                "--max-message-bytes",
+                "1MiB",
+                "--backpressure-limit-bytes",
+                "2MiB",
+            ],
+            growth_bytes_max: 4 * MIB,
+            counted: Some(("messages_received", "", 1)),
+        };
+        abuse.hold(|server| {
+            let mut culprit = Client::open(server.addr);
+            let before = server.counter("messages_ignored", "");
+            culprit.send_raw(&frame(false, BINARY, payload, MASK));
+            let portion = frame(false, CONTINUATION, payload, MASK).repeat(999);
+            for _ in 0..frames / 1_000 {
+                culprit.send_raw(&portion);
+                // Between the fragments of a message, as RFC 6455, section 5.4, allows.
+                culprit.send_raw(&frame(true, PONG, b"", MASK));
+            }
+            culprit.send_raw(&frame(true, CONTINUATION, payload, MASK));
+            culprit.expect_pong();
+            assert_eq!(server.counter("messages_ignored", ""), before + 1);
         });
     }
 }
@@ -143,10 +176,10 @@ fn unmasked_frames_and_announced_lengths_take_no_memory() {
 
 #[test]
 fn subscriptions_in_a_churn_leave_nothing() {
-    const CHURN: usize = 100_000;
+    let churn = sized(100_000, 1_000_000);
     let abuse = Abuse {
         growth_bytes_max: 8 * MIB,
-        counted: Some(("messages_received", "", 2 * CHURN as u64)),
+        counted: Some(("messages_received", "", 2 * churn as u64)),
         ..Abuse::default()
     };
     abuse.hold(|server| {
@@ -159,7 +192,7 @@ fn subscriptions_in_a_churn_leave_nothing() {
             .iter()
             .flat_map(|text| frame(true, TEXT, text.as_bytes(), MASK))
             .collect();
-        for _ in 0..CHURN / 1_000 {
+        for _ in 0..churn / 1_000 {
             culprit.send_raw(&pair.repeat(1_000));
             for _ in 0..1_000 {
                 assert_eq!(culprit.text(), strav::ok("churn"));
@@ -287,17 +320,23 @@ fn flood_of_publications_is_read_at_its_rate_and_loses_nothing() {
 
 #[test]
 fn peers_that_never_read_are_cut_with_1013() {
-    const PEERS: usize = 200;
-    const LIMIT: usize = 128 * 1024;
+    let peers = sized(200, 4_000);
     let abuse = Abuse {
-        flags: &["--backpressure-limit-bytes", "128KiB"],
-        // Their outboxes, thrice over, if nothing of them were shared.
-        growth_bytes_max: PEERS * LIMIT + 8 * MIB,
-        counted: Some(("closed", r#"cause="slow_consumer""#, PEERS as u64)),
+        flags: &[
+            "--backpressure-limit-bytes",
+            "128KiB",
+            // Thousands would otherwise make the kernel keep gigabytes.
+            "--send-buffer-bytes",
+            "128KiB",
+        ],
+        // Some publications, which all of them share, and what a connection takes by itself.
+        growth_bytes_max: 24 * MIB,
+        counted: Some(("closed", r#"cause="slow_consumer""#, peers as u64)),
     };
     abuse.hold(|server| {
+        let count = peers as u64;
         let open = |_| Client::open_with_small_buffer(server.addr);
-        let mut peers: Vec<Client> = (0..PEERS).map(open).collect();
+        let mut peers: Vec<Client> = (0..peers).map(open).collect();
         for peer in &mut peers {
             peer.subscribe("unread");
         }
@@ -308,7 +347,7 @@ fn peers_that_never_read_are_cut_with_1013() {
                 publisher.publish("unread", "e", &filler);
             }
             publisher.expect_pong();
-            server.counter("closed", r#"cause="slow_consumer""#) >= PEERS as u64
+            server.counter("closed", r#"cause="slow_consumer""#) >= count
         });
     });
 }

@@ -3,6 +3,9 @@
 //!
 //! A row is a few lines: what is sent, and what must come of it. That nobody else notices, that memory
 //! stays bounded and that exactly what happened is counted is checked for all rows alike.
+//!
+//! `SHARDCAST_TEST_ABUSE_FULL=1` makes crowds and floods several times as large, which takes minutes and, for
+//! 10,000 connections, a limit of open files (`ulimit -n`) above that.
 
 #[path = "../support/mod.rs"]
 mod support;
