@@ -75,16 +75,22 @@ impl Client {
         }
     }
 
+    /// Whether it has ended its connection, or knows that it is at its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ending.is_some() || self.close.is_some() || self.saw_end
+    }
+
     /// Whether it may still send messages.
     pub(crate) fn may_speak(&self, wire: &Wire) -> bool {
-        let is_over = self.ending.is_some() || self.close.is_some() || self.saw_end;
-        !is_over && self.is_alive && !wire.closed && self.status.is_none_or(|code| code == 101)
+        !self.is_over()
+            && self.is_alive
+            && !wire.closed
+            && self.status.is_none_or(|code| code == 101)
     }
 
     /// Whether it is a connection that both sides keep.
     pub(crate) fn is_open(&self, wire: &Wire) -> bool {
-        let is_over = self.ending.is_some() || self.close.is_some() || self.saw_end;
-        !is_over && !wire.closed && !wire.server_finished && self.status == Some(101)
+        !self.is_over() && !wire.closed && !wire.server_finished && self.status == Some(101)
     }
 
     /// The number of its next publication on a channel.

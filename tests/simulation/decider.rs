@@ -13,17 +13,17 @@ use crate::contract::{Channel, Reply};
 
 /// Who decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Judge {
+pub(crate) enum Judge {
     /// The shard, at once.
     Shard,
-    /// The world, within [`ANSWER_MS_MAX`].
+    /// The world, before the engine gives up.
     World,
     /// Nobody in time: the engine has to give up by itself.
     Nobody,
 }
 
 /// Who decides, and how.
-type Sentence = (Judge, Verdict);
+pub(crate) type Sentence = (Judge, Verdict);
 
 /// The law of a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +32,6 @@ pub(crate) struct Law {
     publish: Sentence,
     too_long: bool,
 }
-
-/// The latest answer of the world; below the engine's own patience of five seconds.
-pub(crate) const ANSWER_MS_MAX: u32 = 3_000;
-
-/// From here on an answer is certainly too late: the engine has given up at five seconds, at the
-/// latest one step of the clock after that.
-pub(crate) const STALE_MS_MIN: u32 = 6_000;
 
 /// Long enough after the last question for every answer to have come or to have been given up.
 pub(crate) const DECIDED_MS: u64 = 10_000;
@@ -141,27 +134,16 @@ impl Decider for Script {
         _identity: Option<&Identity>,
         question: &Question<'_>,
     ) -> Ruling {
-        match Law::of(topic(question)).rule(question) {
+        match judge(question) {
             (Judge::Shard, verdict) => Ruling::Known(verdict),
             (Judge::World | Judge::Nobody, _) => Ruling::Ask,
         }
     }
 }
 
-/// What the world answers to a question, and after how many milliseconds; perhaps never.
-///
-/// An answer that nobody waits for any more says yes, so that it would be seen if it counted.
-pub(crate) fn answer(question: &Question<'_>, random: &mut Random) -> Option<(u64, Verdict)> {
-    match Law::of(topic(question)).rule(question) {
-        (Judge::Nobody, _) if random.below(2) == 0 => None,
-        (Judge::Nobody, _) => {
-            let after_ms = STALE_MS_MIN + random.below(2_000);
-            Some((u64::from(after_ms), Verdict::Allow))
-        }
-        (Judge::World | Judge::Shard, verdict) => {
-            Some((u64::from(random.below(ANSWER_MS_MAX)), verdict))
-        }
-    }
+/// Who decides a question, and how.
+pub(crate) fn judge(question: &Question<'_>) -> Sentence {
+    Law::of(topic(question)).rule(question)
 }
 
 /// The channels of a run: mostly open ones, some of each other kind, perhaps one with a name that

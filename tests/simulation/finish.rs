@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use shardcast::engine::drain::DrainPhase;
-
-use crate::contract::{Broken, Checked, broken};
+use crate::contract::{Broken, Checked, Request, broken};
 use crate::decider::DECIDED_MS;
 use crate::wires::Wire;
 use crate::world::World;
@@ -13,16 +11,16 @@ use crate::world::World;
 /// Rounds without an end that are taken for a standstill that goes in circles.
 const ROUNDS_MAX: usize = 20_000;
 
-/// Time between two reads of a leisurely peer: more than the two seconds of a closing connection.
-const LEISURE_MS: u64 = 2_100;
+/// A channel that is open to everybody, in every run.
+const OPEN_CHANNEL: usize = 0;
 
 /// The clock's step while everything comes to rest.
-const REST_MS: u64 = 250;
+pub(crate) const REST_MS: u64 = 250;
 
 impl World {
     /// One round of everything that can happen without time passing; whether anything did. Everybody
     /// reads once: what fits into a window.
-    fn go_round(&mut self) -> Result<bool, Broken> {
+    pub(crate) fn go_round(&mut self) -> Result<bool, Broken> {
         self.trace.step += 1;
         self.restore_interest(self.trace.step);
         let mut has_moved = false;
@@ -56,7 +54,7 @@ impl World {
     }
 
     /// Lets time pass until `is_done`, at most until `by_ms`.
-    fn rest_until(
+    pub(crate) fn rest_until(
         &mut self,
         by_ms: u64,
         step_ms: u64,
@@ -72,6 +70,38 @@ impl World {
             }
             self.elapse(step_ms)?;
         }
+    }
+
+    /// Who has lost its connection, for whatever reason, comes again, subscribes and publishes: as
+    /// many as there were at first.
+    pub(crate) fn come_back(&mut self) -> Vec<usize> {
+        self.trace.event("back", &[]);
+        let clients = self.clients.iter().zip(&self.wires);
+        let gone = clients.filter(|(client, wire)| client.is_over() || wire.closed);
+        let gone = gone.count().min(self.plan.clients as usize);
+        let back = self.clients.len()..self.clients.len() + gone;
+        for index in back.clone() {
+            self.come();
+            self.wires[index].heal();
+            for request in [Request::Subscribe, Request::Publish { number: 0 }] {
+                for ping in self.ask_on(index, OPEN_CHANNEL, request) {
+                    self.checker.ping(index, ping);
+                }
+            }
+        }
+        back.collect()
+    }
+
+    /// They are all there, and have got what they published. (What they were answered, and whether
+    /// they have everything, has been judged with all others.)
+    pub(crate) fn are_there(&self, back: &[usize]) -> Checked {
+        for index in back.iter().copied() {
+            let is_open = self.clients[index].is_open(&self.wires[index]) && self.is_open(index);
+            if !is_open || self.checker.messages(index) == 0 {
+                return broken("rest", format!("client {index} could not come back"));
+            }
+        }
+        Ok(())
     }
 
     /// Everybody who reads gets all there is, decisions come or are given up; then the books must
@@ -101,6 +131,9 @@ impl World {
             if node.shard.has_stalled() {
                 return broken("rest", format!("shard {shard} waits for room for ever"));
             }
+            if !node.inbox.is_empty() {
+                return broken("rest", format!("shard {shard} leaves letters unread"));
+            }
         }
         for index in self.present.clone() {
             let (client, wire) = (&self.clients[index], &self.wires[index]);
@@ -109,6 +142,12 @@ impl World {
             }
             if wire.is_readable() || (wire.paused && !wire.closed) {
                 return broken("rest", format!("client {index} is not read any more"));
+            }
+            let shard = &self.nodes[client.shard].shard;
+            let left = wire.key.map_or(0, |key| shard.outbox_bytes(key));
+            if client.reads && !wire.released && left > 0 {
+                let what = format!("{left} bytes for client {index} are never sent");
+                return broken("rest", what);
             }
         }
         self.check_complete(|world, index| {
@@ -122,7 +161,7 @@ impl World {
     }
 
     /// Every reader that `stayed` has what was sent by those that stayed, or was seen by anybody.
-    fn check_complete(&mut self, stayed: impl Fn(&Self, usize) -> bool) -> Checked {
+    pub(crate) fn check_complete(&mut self, stayed: impl Fn(&Self, usize) -> bool) -> Checked {
         let all = 0..self.clients.len();
         let settled: Vec<bool> = all.clone().map(|index| stayed(self, index)).collect();
         for index in all {
@@ -227,112 +266,11 @@ impl World {
         broken("rest", format!("clients {:?} never go", self.present))
     }
 
-    /// All shards stop reading, all mailboxes are emptied, all connections are closed.
-    pub(crate) fn drain(&mut self) -> Checked {
-        self.trace.event("drain", &[]);
-        self.report.drains += 1;
-        self.is_draining = true;
-        let mut was_read = vec![false; self.clients.len()];
-        for shard in 0..self.nodes.len() {
-            for _ in 0..self.random.below(20) {
-                self.step()?;
-            }
-            for (index, wire) in self.wires.iter().enumerate() {
-                if self.clients[index].shard == shard {
-                    was_read[index] = wire.key.is_some() && wire.to_server.is_empty();
-                }
-            }
-            self.begin(shard, DrainPhase::Quiesce)?;
-        }
-        self.come();
-        self.enter(DrainPhase::Quiesce, 3_600_000)?;
-        self.restore_interest(u64::MAX);
-        self.enter(DrainPhase::Settle, 10_000)?;
-        self.close_all()?;
-        for (shard, node) in self.nodes.iter().enumerate() {
-            if node.quiet_publications != Some(node.shard.stats().publications) {
-                return broken("C7", format!("shard {shard} published after it was quiet"));
-            }
-        }
-
-        let stayed = |world: &Self, index: usize| {
-            let close = world.clients[index].close.as_ref();
-            close.is_some_and(|(_, reason)| reason == "server shutting down")
-        };
-        let was_read = |index: usize| was_read.get(index).is_some_and(|was_read| *was_read);
-        for (index, client) in self.clients.iter().enumerate() {
-            let is_over = client.ending.is_some() || client.saw_end || client.close.is_some();
-            if client.reads && client.status == Some(101) && !is_over {
-                return broken("C7", format!("client {index} was not closed"));
-            }
-            if client.reads && stayed(self, index) && was_read(index) {
-                self.checker.is_answered(index)?;
-            }
-        }
-        self.check_complete(|world, index| stayed(world, index) && was_read(index))
-    }
-
     /// Whether its shard has this connection open.
-    fn is_open(&self, index: usize) -> bool {
+    pub(crate) fn is_open(&self, index: usize) -> bool {
         let node = &self.nodes[self.clients[index].shard];
         let id = self.checker.id(index);
         id.is_some_and(|id| node.shard.find(id).is_some())
-    }
-
-    /// The last phase: every connection is closed. In half of the runs peers take their time, more
-    /// between two reads than a closing connection usually has.
-    fn close_all(&mut self) -> Checked {
-        for index in self.present.clone() {
-            self.wires[index].was_open_for_drain = self.is_open(index);
-        }
-        let is_leisurely = self.random.below(2) == 0;
-        let within_ms = if is_leisurely { 600_000 } else { 10_000 };
-        let by_ms = self.now.monotonic_ms + within_ms;
-        self.drained_by_ms = by_ms;
-        let phase = DrainPhase::Close { by_ms };
-        if is_leisurely {
-            for shard in 0..self.nodes.len() {
-                self.begin(shard, phase)?;
-            }
-            while self.now.monotonic_ms < by_ms && self.go_round()? {
-                self.elapse(LEISURE_MS)?;
-            }
-        }
-        self.enter(phase, within_ms + 5_000)
-    }
-
-    fn begin(&mut self, shard: usize, phase: DrainPhase) -> Checked {
-        let node = &mut self.nodes[shard];
-        node.phase = Some(phase);
-        node.shard.handle_drain(self.now, phase);
-        self.end_turn(shard)
-    }
-
-    /// All shards enter a phase, some steps apart unless they have, and report its end.
-    fn enter(&mut self, phase: DrainPhase, within_ms: u64) -> Checked {
-        let is_begun = self.nodes.iter().all(|node| node.phase == Some(phase));
-        if !is_begun {
-            for shard in 0..self.nodes.len() {
-                self.begin(shard, phase)?;
-                for _ in 0..self.random.below(10) {
-                    self.step()?;
-                }
-            }
-        }
-        let by_ms = self.now.monotonic_ms + within_ms;
-        let is_done = |world: &Self| {
-            let mut nodes = world.nodes.iter();
-            nodes.all(|node| node.drained == Some(phase))
-        };
-        // Decisions are still to come in the first phase alone.
-        let step_ms = match phase {
-            DrainPhase::Close { .. } => within_ms / 40,
-            DrainPhase::Quiesce | DrainPhase::Settle => REST_MS,
-        };
-        if self.rest_until(by_ms, step_ms, is_done)? {
-            return Ok(());
-        }
-        broken("C7", format!("{phase:?} has no end"))
     }
 
     /// Nothing of anybody is left.

@@ -16,10 +16,14 @@ pub(crate) enum Happening {
     SocketReleased,
     StalledRetried,
     ClientComes,
+    AnswersCome,
+    ConnectionDies,
+    ShardHangs,
+    DrainAdvances,
 }
 
 impl Happening {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 14] = [
         Self::ClientActs,
         Self::BytesArrive,
         Self::ClientReads,
@@ -30,12 +34,48 @@ impl Happening {
         Self::SocketReleased,
         Self::StalledRetried,
         Self::ClientComes,
+        Self::AnswersCome,
+        Self::ConnectionDies,
+        Self::ShardHangs,
+        Self::DrainAdvances,
     ];
+
+    /// Whether it is something that the shard of the step does.
+    pub(crate) fn is_of_a_shard(self) -> bool {
+        use Happening::{DrainAdvances, Flushed, LettersTaken, StalledRetried};
+        matches!(
+            self,
+            LettersTaken | Flushed | StalledRetried | DrainAdvances
+        )
+    }
+
+    /// How often each happens, in the same order.
+    const WEIGHTS: [u32; Self::ALL.len()] = [12, 14, 8, 8, 8, 3, 4, 2, 3, 1, 2, 1, 1, 1];
+}
+
+/// How far faults go, and what is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Each is small, and all of them stop: then everything that is owed must come.
+    Bounded,
+    /// Anything at any time, for ever: what comes must be right.
+    Unbounded,
+}
+
+impl Mode {
+    /// The test that runs it.
+    pub(crate) fn test(self) -> &'static str {
+        match self {
+            Self::Bounded => "bounded_faults",
+            Self::Unbounded => "unbounded_faults",
+        }
+    }
 }
 
 /// The plan of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
+    pub(crate) mode: Mode,
     pub(crate) shards: u32,
     /// Clients at the start.
     pub(crate) clients: u32,
@@ -59,16 +99,27 @@ pub(crate) struct Plan {
     pub(crate) drains: bool,
     /// Milliseconds that pass at once.
     pub(crate) elapse_ms_max: u32,
-    /// Whether the wall clock goes back now and then.
-    pub(crate) clock_jumps: bool,
+    /// Times in 16 that a shard misses its tick, and how far behind it may be at most.
+    pub(crate) late: u32,
+    pub(crate) late_ms_max: u64,
+    /// Milliseconds by which the wall clock jumps at most, if it does.
+    pub(crate) clock_jump_ms_max: u32,
+    /// Milliseconds of a standstill at most, if there are any.
+    pub(crate) standstill_ms_max: u32,
     weights: [u32; Happening::ALL.len()],
 }
 
 /// Bytes of the longest frame but for publications: the refusal of a name that is too long.
 const REPLY_BYTES_MAX: usize = 1_400;
 
+/// How late ticks are where that has a bound: a shard that is busy for so long is hardly well.
+const LATE_MS_MAX: u64 = 1_000;
+
+/// A day: longer than any timer.
+const DAY_MS: u32 = 24 * 3_600 * 1_000;
+
 impl Plan {
-    pub(crate) fn draw(random: &mut Random) -> Self {
+    pub(crate) fn draw(mode: Mode, random: &mut Random) -> Self {
         let is_crowded = random.below(64) == 0;
         let clients = match random.below(4) {
             _ if is_crowded => 1_000 + random.below(2_000),
@@ -83,6 +134,7 @@ impl Plan {
         };
         let data_bytes_max = [40, 300, 3_000][random.below(3) as usize];
         let mut plan = Self {
+            mode,
             shards,
             clients,
             steps: if is_crowded {
@@ -101,11 +153,21 @@ impl Plan {
             publishers: if is_crowded { 1 } else { 6 + random.below(10) },
             drains: random.below(3) == 0,
             elapse_ms_max: 1 + random.below(400),
-            clock_jumps: random.below(4) == 0,
+            late: [0, 1, 8][random.below(3) as usize],
+            late_ms_max: LATE_MS_MAX,
+            clock_jump_ms_max: [0, 0, 5_000][random.below(3) as usize],
+            standstill_ms_max: 0,
             weights: [0; Happening::ALL.len()],
         };
-        let base = [12, 14, 8, 8, 8, 3, 4, 2, 3, 1];
-        for (weight, base) in plan.weights.iter_mut().zip(base) {
+        if mode == Mode::Unbounded {
+            // They are cheap: nothing is waited for.
+            plan.steps *= 3;
+            plan.late_ms_max = u64::MAX;
+            plan.clock_jump_ms_max = [0, 5_000, DAY_MS][random.below(3) as usize];
+            plan.standstill_ms_max = [0, 0, 10_000, DAY_MS][random.below(4) as usize];
+        }
+        for (happening, weight) in Happening::ALL.into_iter().zip(&mut plan.weights) {
+            let base = Happening::WEIGHTS[happening as usize];
             // Some weathers are lopsided: a shard that hardly looks into its mailbox, a client
             // that floods faster than anybody flushes.
             *weight = match random.below(8) {
@@ -113,6 +175,16 @@ impl Plan {
                 1 => base * 4,
                 _ => base * 2,
             };
+        }
+        if random.below(2) == 0 {
+            plan.weights[Happening::ConnectionDies as usize] = 0;
+        }
+        if random.below(2) == 0 {
+            plan.weights[Happening::ShardHangs as usize] = 0;
+        }
+        // In the other mode it is what a run ends with.
+        if mode == Mode::Bounded || !plan.drains {
+            plan.weights[Happening::DrainAdvances as usize] = 0;
         }
         plan
     }
@@ -152,6 +224,11 @@ impl Plan {
     /// Whether publications may be dropped.
     pub(crate) fn may_drop(&self) -> bool {
         self.limits.backpressure_policy != BackpressurePolicy::Close
+    }
+
+    /// Whether connections die.
+    pub(crate) fn has_deaths(&self) -> bool {
+        self.weights[Happening::ConnectionDies as usize] > 0
     }
 
     /// What happens next.

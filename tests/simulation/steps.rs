@@ -7,9 +7,9 @@ use shardcast::engine::disconnect::Cause;
 
 use crate::client::{Client, Heard};
 use crate::contract::{Broken, Checked, Request, Said, broken, publish_text, read_text};
-use crate::faults::{Fault, redirect};
 use crate::plan::Happening;
-use crate::world::World;
+use crate::planted::{Bug, redirect};
+use crate::world::{HANDSHAKE_MS, World};
 
 /// Where everybody comes from. (192.0.2.0/24 is kept for documentation.)
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -23,7 +23,11 @@ impl World {
         self.trace.step += 1;
         self.restore_interest(self.trace.step);
         let node = self.random.below(self.plan.shards) as usize;
-        match self.plan.next(&mut self.random) {
+        let happening = self.plan.next(&mut self.random);
+        if happening.is_of_a_shard() && self.is_hanging(node) {
+            return Ok(());
+        }
+        match happening {
             Happening::ClientActs => self.for_some(Self::act),
             Happening::BytesArrive => self.for_some(Self::arrive_some),
             Happening::ClientReads => self.for_some(Self::read_some),
@@ -49,6 +53,14 @@ impl World {
                 Ok(())
             }),
             Happening::StalledRetried => self.retry_stalled(node).map(drop),
+            Happening::AnswersCome => self.give_answers(),
+            Happening::ConnectionDies if self.is_calm => Ok(()),
+            Happening::ConnectionDies => self.connection_dies(),
+            Happening::ShardHangs => {
+                self.shard_hangs(node);
+                Ok(())
+            }
+            Happening::DrainAdvances => self.advance_drain(node),
             Happening::ClientComes => {
                 if !self.is_ending && self.present.len() < 2 * self.plan.clients as usize {
                     self.come();
@@ -67,7 +79,7 @@ impl World {
         Ok(())
     }
 
-    /// Gives back the interest that a fault has hidden up to this step.
+    /// Gives back the interest that a bug has hidden up to this step.
     pub(crate) fn restore_interest(&mut self, step: u64) {
         let nodes = &self.nodes;
         let is_wanted = |shard: ShardId, topic: &str| {
@@ -100,8 +112,7 @@ impl World {
             81..=87 => Client::babble(wire, &mut self.random),
             88..=92 => vec![Client::ping(wire, &mut self.random)],
             93 if self.plan.has_silence && self.checker.id(index).is_some() => {
-                client.reads = false;
-                self.trace.event("stops reading", &[index as u64]);
+                self.stop_reading(index);
                 Vec::new()
             }
             94 if self.plan.has_silence && self.plan.limits.ping_interval_ms > 0 => {
@@ -123,20 +134,32 @@ impl World {
         Ok(())
     }
 
-    /// A client subscribes, unsubscribes or publishes.
+    /// A client subscribes, unsubscribes or publishes somewhere.
     fn ask(&mut self, index: usize, request: Request) -> Vec<Vec<u8>> {
-        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
         let count = self.channels.len() as u32;
         let channel = if self.random.below(3) == 0 {
             self.random.below(count)
         } else {
             self.random.below(self.plan.open_channels)
         } as usize;
+        if matches!(request, Request::Publish { .. }) && !self.clients[index].publishes {
+            return Vec::new();
+        }
+        self.ask_on(index, channel, request)
+    }
+
+    /// A client asks for something on a channel; the pings that it sent in between.
+    pub(crate) fn ask_on(
+        &mut self,
+        index: usize,
+        channel: usize,
+        request: Request,
+    ) -> Vec<Vec<u8>> {
+        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
         let name = &self.channels[channel];
         let (request, text) = match request {
             Request::Subscribe => (request, format!(r#"{{"t":"sub","c":"{name}"}}"#)),
             Request::Unsubscribe => (request, format!(r#"{{"c":"{name}","t":"unsub"}}"#)),
-            Request::Publish { .. } if !client.publishes => return Vec::new(),
             Request::Publish { .. } => {
                 let number = client.next_number(channel);
                 let bytes_max = self.plan.data_bytes_max;
@@ -150,7 +173,7 @@ impl World {
         if request == Request::Unsubscribe
             && self
                 .planted
-                .strikes(Fault::SwallowedUnsubscribe, &mut self.random, 4)
+                .strikes(Bug::SwallowedUnsubscribe, &mut self.random, 4)
         {
             return Vec::new();
         }
@@ -168,18 +191,16 @@ impl World {
 
     /// What a client has sent arrives at its shard; whether anything did.
     pub(crate) fn arrive(&mut self, index: usize, bytes_max: usize) -> Result<bool, Broken> {
-        let (now, wire) = (self.now, &mut self.wires[index]);
         let shard = self.clients[index].shard;
-        let node = &mut self.nodes[shard];
-        if !wire.is_readable() {
+        if !self.wires[index].is_readable() || self.is_hanging(shard) {
             return Ok(false);
         }
+        let before = self.watch_interest(shard);
+        let (now, wire) = (self.now, &mut self.wires[index]);
+        let node = &mut self.nodes[shard];
         let Some(key) = wire.key else {
             return self.accept(index).map(|()| true);
         };
-        let before = self
-            .planted
-            .watch(&self.interest, ShardId(shard as u16), &self.channels);
         if wire.client_reset && self.random.below(2) == 0 {
             wire.to_server.clear();
         }
@@ -191,7 +212,10 @@ impl World {
         } else {
             let mut bytes: Vec<u8> = wire.to_server.drain(..count).collect();
             wire.heard_ms = now.monotonic_ms;
+            wire.arrived += count;
+            let stalls = node.shard.stats().stalls;
             let flow = node.shard.handle_bytes(now, key, &mut bytes);
+            wire.stalled |= node.shard.stats().stalls > stalls;
             wire.note_flow(flow);
             if node.shard.wants_flush() {
                 self.flush(shard, 1)?;
@@ -211,7 +235,7 @@ impl World {
         node.conns.insert(key, index);
         let wire = &mut self.wires[index];
         wire.key = Some(key);
-        wire.heard_ms = self.now.monotonic_ms;
+        (wire.accepted_ms, wire.heard_ms) = (self.now.monotonic_ms, self.now.monotonic_ms);
         self.trace.event(
             "accepted",
             &[index as u64, shard as u64, u64::from(key.slot)],
@@ -221,6 +245,8 @@ impl World {
 
     fn read_some(&mut self, index: usize) -> Checked {
         if !self.clients[index].reads {
+            // Most have only paused.
+            self.clients[index].reads = self.random.below(16) == 0;
             return Ok(());
         }
         let bytes_max = match self.random.below(4) {
@@ -241,12 +267,14 @@ impl World {
             let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
             match heard {
                 Heard::Response(status) => {
-                    let expected = if self.is_draining {
-                        [101, 503]
-                    } else {
-                        [101, 101]
+                    let waited_ms = self.now.monotonic_ms - wire.accepted_ms;
+                    let is_right = match status {
+                        101 => true,
+                        408 => waited_ms >= HANDSHAKE_MS,
+                        503 => self.is_draining,
+                        _ => false,
                     };
-                    if !expected.contains(&status) {
+                    if !is_right {
                         return broken("handshake", format!("client {index} got {status}"));
                     }
                     if status != 101 {
@@ -286,14 +314,11 @@ impl World {
             };
             taken += 1;
             self.trace.event("letter", &[shard as u64]);
-            if self
-                .planted
-                .strikes(Fault::WrongTopic, &mut self.random, 16)
-            {
+            if self.planted.strikes(Bug::WrongTopic, &mut self.random, 16) {
                 let other = self.random.below(self.plan.open_channels) as usize;
                 letter = redirect(&letter, &self.channels[other]);
             }
-            if self.planted.fault == Some(Fault::SwappedLetters)
+            if self.planted.bug == Some(Bug::SwappedLetters)
                 && let Some(next) = node.inbox.take_publication()
             {
                 let (one, two) = (letter.publication(), next.publication());
@@ -310,7 +335,7 @@ impl World {
             node.shard.handle_publication(&letter);
             if self
                 .planted
-                .strikes(Fault::DuplicateLetter, &mut self.random, 16)
+                .strikes(Bug::DuplicateLetter, &mut self.random, 16)
             {
                 node.shard.handle_publication(&letter);
             }
@@ -325,33 +350,32 @@ impl World {
         if !std::mem::take(&mut node.is_woken) || !node.shard.has_stalled() {
             return Ok(false);
         }
-        let before = self
-            .planted
-            .watch(&self.interest, ShardId(shard as u16), &self.channels);
+        let before = self.watch_interest(shard);
         self.trace.event("retries", &[shard as u64]);
-        node.shard.retry_stalled(self.now);
+        self.nodes[shard].shard.retry_stalled(self.now);
         self.hide_interest(shard, &before);
         self.end_turn(shard)?;
         Ok(true)
     }
 
-    /// Time passes: answers come, and every shard ticks.
+    /// Time passes: answers come, and every shard ticks, unless it is late.
     pub(crate) fn elapse(&mut self, elapsed_ms: u64) -> Checked {
+        let elapsed_ms = elapsed_ms + self.standstill_ms();
         self.now.monotonic_ms += elapsed_ms;
         self.now.unix_ms += elapsed_ms;
-        if self.plan.clock_jumps && self.random.below(8) == 0 {
-            self.now.unix_ms -= u64::from(self.random.below(5_000));
-        }
+        self.set_clock();
         self.trace.event("time", &[self.now.monotonic_ms]);
         self.give_answers()?;
         let first = self.random.below(self.plan.shards) as usize;
         for turn in 0..self.nodes.len() {
             let shard = (first + turn) % self.nodes.len();
-            let before = self
-                .planted
-                .watch(&self.interest, ShardId(shard as u16), &self.channels);
+            if self.misses_tick(shard) {
+                continue;
+            }
+            let before = self.watch_interest(shard);
             let closed_before = self.nodes[shard].shard.stats().closed_for(Cause::Idle);
             self.nodes[shard].shard.handle_tick(self.now);
+            self.nodes[shard].ticked_ms = self.now.monotonic_ms;
             self.judge_idle(shard, closed_before)?;
             self.hide_interest(shard, &before);
             self.end_turn(shard)?;
@@ -359,28 +383,13 @@ impl World {
         Ok(())
     }
 
-    fn give_answers(&mut self) -> Checked {
-        let mut index = 0;
-        while index < self.answers.len() {
-            if self.answers[index].due_ms > self.now.monotonic_ms {
-                index += 1;
-                continue;
-            }
-            let answer = self.answers.swap_remove(index);
-            let before =
-                self.planted
-                    .watch(&self.interest, ShardId(answer.shard as u16), &self.channels);
-            self.trace
-                .event("answer", &[answer.shard as u64, u64::from(answer.ticket)]);
-            let shard = &mut self.nodes[answer.shard].shard;
-            shard.handle_verdict(self.now, answer.key, answer.ticket, answer.verdict, 0);
-            self.hide_interest(answer.shard, &before);
-            self.end_turn(answer.shard)?;
-        }
-        Ok(())
+    /// The interest of a shard before something that may subscribe.
+    pub(crate) fn watch_interest(&self, shard: usize) -> Vec<bool> {
+        let shard = ShardId(shard as u16);
+        self.planted.watch(&self.interest, shard, &self.channels)
     }
 
-    fn hide_interest(&mut self, shard: usize, before: &[bool]) {
+    pub(crate) fn hide_interest(&mut self, shard: usize, before: &[bool]) {
         let until_step = self.trace.step + 500;
         let shard = ShardId(shard as u16);
         self.planted

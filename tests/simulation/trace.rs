@@ -3,10 +3,13 @@
 use std::fmt;
 
 use crate::contract::Broken;
+use crate::faults::Tally;
+use crate::plan::Mode;
 
 /// A failed run, with all that is needed to see it again.
 #[derive(Debug, Clone)]
 pub(crate) struct Violation {
+    pub(crate) mode: Mode,
     pub(crate) seed: u64,
     pub(crate) step: u64,
     pub(crate) broken: Broken,
@@ -14,20 +17,26 @@ pub(crate) struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, step, broken } = self;
+        let Self {
+            mode,
+            seed,
+            step,
+            broken,
+        } = self;
         write!(
             f,
             "seed {seed}, step {step}: {} is broken: {}\nsee its log with: {}",
             broken.rule,
             broken.what,
-            replay_command(*seed),
+            replay_command(*mode, *seed),
         )
     }
 }
 
 /// How to run one seed again, with its log.
-pub(crate) fn replay_command(seed: u64) -> String {
-    format!("SHARDCAST_SIM_SEED={seed} cargo test --test simulation default_seeds -- --nocapture")
+fn replay_command(mode: Mode, seed: u64) -> String {
+    let test = mode.test();
+    format!("SHARDCAST_SIM_SEED={seed} cargo test --test simulation -- --exact {test} --nocapture")
 }
 
 /// What happened in a run, in numbers: a run that exercises nothing proves nothing.
@@ -48,8 +57,10 @@ pub(crate) struct Report {
     pub(crate) exact_accounts: u64,
     /// Replies read, in the order of [`crate::contract::Reply::ALL`].
     pub(crate) replies: [u64; 5],
-    /// Times a fault was planted.
+    /// Times a bug was planted.
     pub(crate) planted: u64,
+    pub(crate) steps: u64,
+    pub(crate) faults: Tally,
 }
 
 impl Report {
@@ -68,6 +79,8 @@ impl Report {
         self.drains += other.drains;
         self.exact_accounts += other.exact_accounts;
         self.planted += other.planted;
+        self.steps += other.steps;
+        self.faults.add(&other.faults);
         for (sum, more) in self.replies.iter_mut().zip(other.replies) {
             *sum += more;
         }
@@ -125,15 +138,15 @@ impl Trace {
 }
 
 /// Tells the seed when the engine panics in the middle of a run.
-pub(crate) struct TellSeed(pub(crate) u64);
+pub(crate) struct TellSeed(pub(crate) Mode, pub(crate) u64);
 
 impl Drop for TellSeed {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!(
                 "that was seed {}; again with: {}",
-                self.0,
-                replay_command(self.0)
+                self.1,
+                replay_command(self.0, self.1)
             );
         }
     }

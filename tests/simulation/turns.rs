@@ -1,18 +1,17 @@
 //! The end of a shard's turn: what it wants sent, done and asked, and whether that was right.
 
-use shardcast::base::ids::{ShardId, Ulid};
+use shardcast::base::ids::Ulid;
 use shardcast::base::io::{Flow, SocketOp};
 use shardcast::base::limits::OUTBOX_SLICE_OVERHEAD_BYTES;
 use shardcast::base::slab::Key;
 use shardcast::base::wheel::TICK_MS;
-use shardcast::engine::decider::Inquiry;
 use shardcast::engine::disconnect::Cause;
+use shardcast::engine::drain::DrainPhase;
 
 use crate::client::Ending;
 use crate::contract::{Checked, broken};
-use crate::decider::answer;
 use crate::wires::{Port, Wire};
-use crate::world::{Answer, World};
+use crate::world::{HANDSHAKE_MS, World};
 
 impl Wire {
     /// The shard's word on further reads.
@@ -61,32 +60,18 @@ impl World {
         while let Some((key, op)) = self.nodes[shard].shard.poll_socket_op() {
             self.obey(shard, key, op)?;
         }
-        let node = &mut self.nodes[shard];
-        while let Some(asked) = node.shard.poll_asked() {
-            self.asked_ms = self.now.monotonic_ms;
-            if asked.conn.shard != ShardId(shard as u16) {
-                return broken("decisions", format!("{} is asked by {shard}", asked.conn));
-            }
-            let Inquiry::Decide(question) = &asked.inquiry else {
-                return broken("decisions", format!("{asked:?} is no question of strav"));
-            };
-            if let Some((after_ms, verdict)) = answer(question, &mut self.random) {
-                self.answers.push(Answer {
-                    due_ms: self.now.monotonic_ms + after_ms,
-                    shard,
-                    key: asked.conn.key,
-                    ticket: asked.ticket,
-                    verdict,
-                });
-            }
+        while let Some(asked) = self.nodes[shard].shard.poll_asked() {
+            self.ask_decider(shard, asked)?;
         }
+        let node = &mut self.nodes[shard];
         let waiting = node.inbox.take_waiting();
         let is_empty = node.inbox.is_empty();
         if let Some(phase) = node.shard.poll_drained(is_empty) {
             self.trace.event("drained", &[shard as u64]);
             node.drained = Some(phase);
-            let publications = node.shard.stats().publications;
-            node.quiet_publications.get_or_insert(publications);
+            if phase == DrainPhase::Quiesce {
+                node.quiet_publications = Some(node.shard.stats().publications);
+            }
         }
         // Who has got letters looks into its mailbox sooner or later without being told here.
         node.shard.take_posted();
@@ -115,6 +100,7 @@ impl World {
             }
             SocketOp::Resume => {
                 wire.paused = false;
+                wire.stalled = false;
                 wire.heard_ms = self.now.monotonic_ms;
             }
             SocketOp::WatchWritable => wire.watched = true,
@@ -124,6 +110,7 @@ impl World {
             SocketOp::Reset
                 if wire.was_open_for_drain
                     && wire.watched
+                    && !wire.client_reset
                     && self.now.monotonic_ms < self.drained_by_ms =>
             {
                 return broken("C7", format!("client {index} is cut off with time left"));
@@ -138,6 +125,9 @@ impl World {
 
     /// Tells a shard that a socket it watches has room; whether there was one.
     pub(crate) fn report_writable(&mut self, index: usize) -> bool {
+        if self.is_hanging(self.clients[index].shard) {
+            return false;
+        }
         let wire = &mut self.wires[index];
         let (true, Some(key)) = (wire.is_writable(), wire.key) else {
             return false;
@@ -152,6 +142,9 @@ impl World {
 
     /// Tells a shard that a socket is closed; whether it was. A last event may come just before.
     pub(crate) fn release(&mut self, index: usize) -> bool {
+        if self.is_hanging(self.clients[index].shard) {
+            return false;
+        }
         let wire = &mut self.wires[index];
         let (true, false, Some(key)) = (wire.closed, wire.released, wire.key) else {
             return false;
@@ -236,8 +229,10 @@ impl World {
         let is_explained = client.close.is_some()
             || client.status.is_some_and(|status| status != 101)
             || matches!(client.ending, Some(Ending::Finished | Ending::Reset));
-        let is_cut_off = wire.closed
-            && (wire.squeezed || wire.idled || self.is_draining || client.ending.is_some());
+        let waited_ms = self.now.monotonic_ms - wire.accepted_ms;
+        let was_refused = client.status.is_none() && waited_ms >= HANDSHAKE_MS;
+        let is_forced = wire.squeezed || wire.idled || was_refused || self.is_draining;
+        let is_cut_off = wire.closed && (is_forced || client.ending.is_some());
         if !is_explained && !is_cut_off {
             return broken(
                 "C5",

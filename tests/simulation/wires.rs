@@ -7,7 +7,7 @@ use shardcast::base::random::Random;
 use shardcast::base::slab::Key;
 use shardcast::engine::flush::Sink;
 
-use crate::faults::{Fault, Planted};
+use crate::planted::{Bug, Planted};
 use crate::trace::Trace;
 
 /// One connection's socket, both ends of it.
@@ -16,6 +16,10 @@ pub(crate) struct Wire {
     /// The shard's name for it, once it is accepted.
     pub(crate) key: Option<Key>,
     pub(crate) to_server: Vec<u8>,
+    /// Some of what the client has sent never arrives.
+    pub(crate) has_lost: bool,
+    /// Bytes that have arrived at the shard.
+    pub(crate) arrived: usize,
     pub(crate) to_client: Vec<u8>,
     /// Bytes that may be on their way to the client.
     pub(crate) window: usize,
@@ -36,6 +40,10 @@ pub(crate) struct Wire {
     /// The shard does not want to read now, or ever.
     pub(crate) paused: bool,
     pub(crate) stopped: bool,
+    /// A publication of it has had to wait for room since it was last read.
+    pub(crate) stalled: bool,
+    /// When its shard asked whether it may subscribe, if that is not answered.
+    pub(crate) subscribe_asked_ms: Option<u64>,
     /// The shard wants to know when there is room.
     pub(crate) watched: bool,
     /// It was open when the drain began to close.
@@ -44,6 +52,8 @@ pub(crate) struct Wire {
     pub(crate) squeezed: bool,
     /// It has been silent for the idle limit, and closed for that.
     pub(crate) idled: bool,
+    /// When it was accepted.
+    pub(crate) accepted_ms: u64,
     /// When the shard last got something from it, or paused it.
     pub(crate) heard_ms: u64,
 }
@@ -53,6 +63,8 @@ impl Wire {
         Self {
             key: None,
             to_server: Vec::new(),
+            has_lost: false,
+            arrived: 0,
             to_client: Vec::new(),
             window,
             is_fickle,
@@ -64,12 +76,20 @@ impl Wire {
             released: false,
             paused: false,
             stopped: false,
+            stalled: false,
+            subscribe_asked_ms: None,
             watched: false,
             was_open_for_drain: false,
             squeezed: false,
             idled: false,
+            accepted_ms: now_ms,
             heard_ms: now_ms,
         }
+    }
+
+    /// It takes everything from now on.
+    pub(crate) fn heal(&mut self) {
+        (self.window, self.is_fickle) = (usize::MAX, false);
     }
 
     /// Bytes it would take now.
@@ -124,7 +144,7 @@ impl Sink for Port<'_> {
         self.trace.bytes(&bytes[..sent]);
         if sent < bytes.len() {
             wire.squeezed = true;
-            if self.planted.strikes(Fault::LostRetry, self.random, 16) {
+            if self.planted.strikes(Bug::LostRetry, self.random, 16) {
                 return SendOutcome::Sent(bytes.len());
             }
         }

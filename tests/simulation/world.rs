@@ -13,7 +13,6 @@ use shardcast::base::time::Now;
 use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
-use shardcast::engine::decider::Verdict;
 use shardcast::engine::disconnect::Cause;
 use shardcast::engine::door::Door;
 use shardcast::engine::drain::DrainPhase;
@@ -23,16 +22,21 @@ use shardcast::engine::mailbox::{Inbox, connect};
 use shardcast::engine::publication::AppId;
 use shardcast::engine::shard::{Shard, ShardConfig};
 
+use crate::answers::Answer;
 use crate::client::Client;
-use crate::contract::{Around, Broken, Checker};
+use crate::contract::{Around, Checked, Checker};
 use crate::decider::{Law, Script, channels};
-use crate::faults::{Fault, Planted};
-use crate::plan::Plan;
+use crate::faults::Fault;
+use crate::plan::{Mode, Plan};
+use crate::planted::{Bug, Planted};
 use crate::trace::{Report, TellSeed, Trace, Violation};
 use crate::wires::Wire;
 
 /// The topic space of all channels.
 pub(crate) const APP: AppId = AppId(0);
+
+/// What a client may take for its request: more than it does while faults have a bound.
+pub(crate) const HANDSHAKE_MS: u64 = 600_000;
 
 /// One shard and what its worker would hold.
 pub(crate) struct Node {
@@ -40,6 +44,8 @@ pub(crate) struct Node {
     pub(crate) inbox: Inbox<()>,
     /// Its connections until they are released, and whose they are.
     pub(crate) conns: BTreeMap<Key, usize>,
+    /// When it last ticked.
+    pub(crate) ticked_ms: u64,
     /// Another shard has emptied its mailbox: what is stalled may be tried again.
     pub(crate) is_woken: bool,
     /// The phase of the drain that it is in, and the last of which it has reported the end.
@@ -47,15 +53,6 @@ pub(crate) struct Node {
     pub(crate) drained: Option<DrainPhase>,
     /// Its publications when it reported that no more would come.
     pub(crate) quiet_publications: Option<u64>,
-}
-
-/// An answer to a question, on its way.
-pub(crate) struct Answer {
-    pub(crate) due_ms: u64,
-    pub(crate) shard: usize,
-    pub(crate) key: Key,
-    pub(crate) ticket: u32,
-    pub(crate) verdict: Verdict,
 }
 
 /// Everything there is.
@@ -80,19 +77,33 @@ pub(crate) struct World {
     pub(crate) drained_by_ms: u64,
     /// Nobody comes or does anything new.
     pub(crate) is_ending: bool,
+    /// The shard that hangs, and until which step.
+    pub(crate) hanging: Option<(usize, u64)>,
+    /// Faults have stopped.
+    pub(crate) is_calm: bool,
     pub(crate) planted: Planted,
     pub(crate) trace: Trace,
     pub(crate) report: Report,
 }
 
 /// Runs one seed.
-pub(crate) fn run(seed: u64, fault: Option<Fault>, loud: bool) -> Result<Report, Violation> {
-    let _tell = TellSeed(seed);
-    let mut world = World::new(seed, fault, loud);
+pub(crate) fn run(
+    mode: Mode,
+    seed: u64,
+    bug: Option<Bug>,
+    loud: bool,
+) -> Result<Report, Violation> {
+    let _tell = TellSeed(mode, seed);
+    let mut world = World::new(mode, seed, bug, loud);
     if loud {
         println!("seed {seed}: {:#?}", world.plan);
     }
-    world.live().map_err(|broken| Violation {
+    let lived = match mode {
+        Mode::Bounded => world.live_to_the_end(),
+        Mode::Unbounded => world.live(),
+    };
+    lived.map_err(|broken| Violation {
+        mode,
         seed,
         step: world.trace.step,
         broken,
@@ -101,9 +112,9 @@ pub(crate) fn run(seed: u64, fault: Option<Fault>, loud: bool) -> Result<Report,
 }
 
 impl World {
-    fn new(seed: u64, fault: Option<Fault>, loud: bool) -> Self {
+    fn new(mode: Mode, seed: u64, bug: Option<Bug>, loud: bool) -> Self {
         let mut random = Random::new(seed);
-        let plan = Plan::draw(&mut random);
+        let plan = Plan::draw(mode, &mut random);
         let now = Now {
             monotonic_ms: u64::from(random.below(1_000_000)),
             unix_ms: 1_800_000_000_000,
@@ -132,7 +143,9 @@ impl World {
             is_draining: false,
             drained_by_ms: 0,
             is_ending: false,
-            planted: Planted::new(fault),
+            hanging: None,
+            is_calm: false,
+            planted: Planted::new(bug),
             trace: Trace::new(loud),
             report: Report::default(),
         }
@@ -159,7 +172,7 @@ impl World {
                         apps: 1,
                         handshake: HandshakeLimits {
                             head_bytes_max: 16 * 1024,
-                            timeout_ms: 600_000,
+                            timeout_ms: HANDSHAKE_MS,
                         },
                         admission: admission.clone(),
                         id_key: IdKey::new([seed as u8; 16]),
@@ -171,6 +184,7 @@ impl World {
                 ),
                 inbox,
                 conns: BTreeMap::new(),
+                ticked_ms: now.monotonic_ms,
                 is_woken: false,
                 phase: None,
                 drained: None,
@@ -179,19 +193,29 @@ impl World {
             .collect()
     }
 
-    /// The whole run.
-    fn live(&mut self) -> Result<(), Broken> {
+    /// Anything happens at any time.
+    fn live(&mut self) -> Checked {
         for _ in 0..self.plan.clients {
             self.come();
         }
         for _ in 0..self.plan.steps {
             self.step()?;
         }
+        self.are_quiet()
+    }
+
+    /// The same, and then everything must come to a good end.
+    fn live_to_the_end(&mut self) -> Checked {
+        self.live()?;
         self.is_ending = true;
+        self.hanging = None;
         if self.plan.drains {
             self.drain()?;
         } else {
+            self.stop_faults();
+            let back = self.come_back();
             self.come_to_rest()?;
+            self.are_there(&back)?;
             self.part()?;
         }
         self.leave_nothing()
@@ -234,6 +258,7 @@ impl World {
         let mut report = Report {
             hash: self.trace.hash,
             planted: self.planted.times,
+            steps: self.trace.step,
             replies: self.checker.replies,
             conns: self.clients.len() as u64,
             messages_read: (0..self.clients.len())
@@ -251,6 +276,7 @@ impl World {
             report.evicted += stats.closed_for(Cause::SlowConsumer);
             report.idled += stats.closed_for(Cause::Idle);
         }
+        report.faults.note_many(Fault::MailboxFull, report.stalls);
         report
     }
 }

@@ -1,0 +1,133 @@
+//! Bugs that the harness plants from outside, one kind in a run, to prove that the checker sees
+//! them: each breaks one promise in the way a careless engine would.
+
+use std::sync::Arc;
+
+use shardcast::base::ids::ShardId;
+use shardcast::base::random::Random;
+use shardcast::engine::interest::Interest;
+use shardcast::engine::publication::{Publication, SharedPublication};
+
+use crate::world::APP;
+
+/// What goes wrong on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bug {
+    /// A shard acknowledges a subscribe before others route to it.
+    AckBeforeInterest,
+    /// A letter is handled twice.
+    DuplicateLetter,
+    /// What a short send left over is never sent.
+    LostRetry,
+    /// An unsubscribe is never handled.
+    SwallowedUnsubscribe,
+    /// Two letters of one publisher change places.
+    SwappedLetters,
+    /// A letter goes to another topic's subscribers.
+    WrongTopic,
+}
+
+impl Bug {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::AckBeforeInterest,
+        Self::DuplicateLetter,
+        Self::LostRetry,
+        Self::SwallowedUnsubscribe,
+        Self::SwappedLetters,
+        Self::WrongTopic,
+    ];
+
+    /// The promises that it breaks; others may be seen broken first.
+    pub(crate) fn breaks(self) -> &'static [&'static str] {
+        match self {
+            Self::AckBeforeInterest => &["C1", "C5"],
+            Self::DuplicateLetter => &["C4"],
+            Self::LostRetry => &["framing", "C5"],
+            Self::SwallowedUnsubscribe => &["C2"],
+            Self::SwappedLetters => &["C3", "C5"],
+            Self::WrongTopic => &["bodies"],
+        }
+    }
+}
+
+/// The bug of a run and how often it was planted.
+#[derive(Debug)]
+pub(crate) struct Planted {
+    pub(crate) bug: Option<Bug>,
+    pub(crate) times: u64,
+    /// Interest that was taken away: until when, which shard, which topic.
+    hidden: Vec<(u64, ShardId, Arc<str>)>,
+}
+
+impl Planted {
+    pub(crate) fn new(bug: Option<Bug>) -> Self {
+        Self {
+            bug,
+            times: 0,
+            hidden: Vec::new(),
+        }
+    }
+
+    /// Whether the bug is this one and it is time for it: one time in `rarity`.
+    pub(crate) fn strikes(&mut self, bug: Bug, random: &mut Random, rarity: u32) -> bool {
+        let now = self.bug == Some(bug) && random.below(rarity) == 0;
+        self.times += u64::from(now);
+        now
+    }
+
+    /// The shards of each channel before something that may subscribe.
+    pub(crate) fn watch(&self, interest: &Interest, shard: ShardId, names: &[String]) -> Vec<bool> {
+        if self.bug != Some(Bug::AckBeforeInterest) {
+            return Vec::new();
+        }
+        let contains = |name: &String| interest.topics.shards(APP, name).contains(shard);
+        names.iter().map(contains).collect()
+    }
+
+    /// Takes away the interest that has come up since `before`, for some steps.
+    pub(crate) fn hide(
+        &mut self,
+        interest: &Interest,
+        shard: ShardId,
+        names: &[String],
+        before: &[bool],
+        until_step: u64,
+    ) {
+        for (name, before) in names.iter().zip(before) {
+            if !before && interest.topics.shards(APP, name).contains(shard) {
+                let topic: Arc<str> = Arc::from(name.as_str());
+                interest.topics.remove(APP, &topic, shard);
+                self.hidden.push((until_step, shard, topic));
+                self.times += 1;
+            }
+        }
+    }
+
+    /// Gives hidden interest back when its time has come, if the shard still has subscribers.
+    pub(crate) fn restore(
+        &mut self,
+        interest: &Interest,
+        step: u64,
+        is_wanted: impl Fn(ShardId, &str) -> bool,
+    ) {
+        self.hidden.retain(|(until_step, shard, topic)| {
+            if *until_step > step {
+                return true;
+            }
+            if is_wanted(*shard, topic) {
+                interest.topics.add(APP, topic, *shard);
+            }
+            false
+        });
+    }
+}
+
+/// The letter again, for another topic.
+pub(crate) fn redirect(letter: &SharedPublication, topic: &str) -> Arc<SharedPublication> {
+    let publication = letter.publication();
+    Publication {
+        topic,
+        ..publication
+    }
+    .share()
+}
