@@ -63,6 +63,12 @@ impl Ulid {
         Self(u128::from(unix_ms) << TAIL_BITS | (tail & TAIL_MASK))
     }
 
+    /// The time in it: Unix milliseconds.
+    #[must_use]
+    pub fn unix_ms(self) -> u64 {
+        (self.0 >> TAIL_BITS) as u64
+    }
+
     /// The text form.
     #[must_use]
     pub fn text(self) -> [u8; Self::TEXT_LEN] {

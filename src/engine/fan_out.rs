@@ -94,7 +94,8 @@ impl Shard {
         let named: SmallVec<[Member; 1]> = match publication.audience {
             Audience::Topic => self.owner_of_room(app, topic).into_iter().collect(),
             Audience::User(_) => SmallVec::new(),
-            Audience::Conn(id) => self.member(app, id).into_iter().collect(),
+            // An id that was given out names one connection, whatever its app.
+            Audience::Conn(id) => self.member(id).into_iter().collect(),
             Audience::Everyone => self.everyone(app),
         };
         let mut handout = Handout {
@@ -127,23 +128,22 @@ impl Shard {
         keys.map(|key| key.slot).collect()
     }
 
-    /// The open connection of an app that shows this id.
-    fn member(&self, app: AppId, id: Ulid) -> Option<Member> {
+    /// The open connection that shows this id.
+    fn member(&self, id: Ulid) -> Option<Member> {
         let key = self.find(id)?;
-        let encoding = self.conns.get(key)?.endpoint;
-        let is_in_app = self.endpoints[usize::from(encoding)].app == app;
-        is_in_app.then_some(Member {
-            encoding,
+        Some(Member {
+            encoding: self.conns.get(key)?.endpoint,
             slot: key.slot,
         })
     }
 
     /// The connection whose own room a topic is: some dialects let everybody be addressed as a room.
     fn owner_of_room(&self, app: AppId, topic: &str) -> Option<Member> {
-        let member = self.member(app, Ulid::parse_uuid(topic.as_bytes())?)?;
+        let member = self.member(Ulid::parse_uuid(topic.as_bytes())?)?;
         let conn = self.conns.at(member.slot)?;
-        let dialect = &self.endpoints[usize::from(member.encoding)].dialect;
-        dialect.is_in_own_room(&conn.state).then_some(member)
+        let endpoint = &self.endpoints[usize::from(member.encoding)];
+        let is_there = endpoint.app == app && endpoint.dialect.is_in_own_room(&conn.state);
+        is_there.then_some(member)
     }
 
     /// All connections of an app that take broadcasts, those of one encoding side by side.

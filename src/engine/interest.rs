@@ -101,6 +101,15 @@ impl Interest {
         }
     }
 
+    /// Which of `shards` shards have connections of a user.
+    #[must_use]
+    pub fn audience_of_user(&self, app: AppId, user: &str, shards: usize) -> ShardMask {
+        if shards == 1 {
+            return ShardMask::first(1);
+        }
+        self.users.shards(app, user)
+    }
+
     /// Which of `shards` shards have somebody who is to get a publication, where public ids are
     /// under `id_key`.
     #[must_use]
@@ -128,7 +137,7 @@ impl Interest {
                     .for_each(|shard| mask.insert(shard));
                 mask
             }
-            Audience::User(user) => self.users.shards(app, user),
+            Audience::User(user) => self.audience_of_user(app, user, shards),
             Audience::Conn(id) => {
                 let mut mask = ShardMask::default();
                 owner(id).into_iter().for_each(|shard| mask.insert(shard));

@@ -13,6 +13,7 @@ pub mod door;
 pub mod drain;
 pub mod endpoint;
 pub mod identity;
+pub mod inspect;
 pub mod interest;
 pub mod mailbox;
 pub mod origin;

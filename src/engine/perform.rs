@@ -215,7 +215,8 @@ impl Shard {
         self.tell(now, key, &Decision::Subscribe { topic, outcome });
     }
 
-    pub(super) fn unsubscribe(&mut self, key: Key, topic: &str) {
+    /// Ends a membership, if there is one.
+    pub fn unsubscribe(&mut self, key: Key, topic: &str) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::net::TcpListener;
 
-use super::control::{Control, Guard, Shards, router, watch};
+use super::control::{Answered, Control, Fingerprints, Guard, Shards, router, watch};
 use super::drain::drain;
 use super::process::raise_descriptor_limit;
 use super::reload;
@@ -166,6 +166,8 @@ fn control(config: &ServerConfig, api: &ApiConfig, common: &Common, shards: Shar
         shards,
         interest: Arc::clone(&common.interest),
         id_key: common.id_key,
+        answered: Answered::default(),
+        fingerprints: Fingerprints::new(),
         apps: common.apps.described(&config.endpoints),
         clock: common.clock,
         health: Arc::clone(&common.health),

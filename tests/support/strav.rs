@@ -44,23 +44,28 @@ impl Event {
 impl Client {
     /// Connects to the dialect's usual endpoint and reads the welcome.
     pub(crate) fn open(addr: SocketAddr) -> Self {
+        Self::open_with_id(addr).1
+    }
+
+    /// The same, with the connection's id.
+    pub(crate) fn open_with_id(addr: SocketAddr) -> (String, Self) {
         Self::tcp(addr).welcomed()
     }
 
     /// The same with a receive buffer that is soon full.
     pub(crate) fn open_with_small_buffer(addr: SocketAddr) -> Self {
-        Self::tcp_with_small_buffer(addr).welcomed()
+        Self::tcp_with_small_buffer(addr).welcomed().1
     }
 
-    fn welcomed(mut self) -> Self {
+    fn welcomed(mut self) -> (String, Self) {
         self.send_raw(&request(PATH));
         self.expect_upgrade();
         let welcome = self.text();
-        assert!(
-            welcome.starts_with(r#"{"t":"welcome","id":""#),
-            "{welcome} is no welcome"
-        );
-        self
+        let id = welcome
+            .strip_prefix(r#"{"t":"welcome","id":""#)
+            .and_then(|rest| rest.strip_suffix(r#""}"#))
+            .unwrap_or_else(|| panic!("{welcome} is no welcome"));
+        (id.to_owned(), self)
     }
 
     /// The next text; pings of both kinds are answered and passed over.

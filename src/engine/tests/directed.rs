@@ -78,15 +78,20 @@ fn everyone_but_the_excluded_is_reached() {
 }
 
 #[test]
-fn other_app_is_not_reached() {
+fn everyone_and_own_room_of_another_app_are_not_reached() {
     let mut bench = one(LIMITS);
     let client = bench.connect();
-    let id = id_of(&bench, client);
-    for audience in [Audience::Conn(id), Audience::Everyone] {
-        let elsewhere = Publication {
-            app: AppId(1),
+    let uuid = id_of(&bench, client).uuid_text();
+    let own_room = std::str::from_utf8(&uuid).expect("ASCII");
+    for (audience, topic) in [(Audience::Everyone, ""), (Audience::Topic, own_room)] {
+        let mut elsewhere = Publication {
+            topic,
             ..publication(audience, &[])
         };
+        assert_eq!(bench.shard.deliver(&elsewhere), 1, "{audience:?}");
+        // A topic space without endpoints.
+        elsewhere.app = AppId(1);
+        bench.shard.topics = crate::engine::topic_table::TopicTable::new(2, 1);
         assert_eq!(bench.shard.deliver(&elsewhere), 0, "{audience:?}");
     }
 }

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::shards::CallError;
+
 /// An error with its status and a sentence that says what to do.
 #[derive(Debug)]
 pub(super) struct ApiError {
@@ -36,6 +38,11 @@ impl ApiError {
                 partial: None,
             },
         }
+    }
+
+    /// A shard has not answered a question that changes nothing.
+    pub(super) fn silent(error: CallError) -> Self {
+        Self::unavailable("overloaded", format!("{error}; try again later"), false)
     }
 
     /// The server cannot do it now.

@@ -12,8 +12,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::connections::{ConnectionBody, ConnectionsQuery, ConnectionsResponse};
 use super::error::{ApiError, ErrorBody};
-use super::shards::CallError;
 use super::{Control, SharedControl};
 use crate::base::time::Now;
 use crate::engine::disconnect::Cause;
@@ -52,12 +52,8 @@ impl Control {
         self.shards
             .invoke_on_all(Snapshot::take)
             .await
-            .map_err(silent)
+            .map_err(ApiError::silent)
     }
-}
-
-fn silent(error: CallError) -> ApiError {
-    ApiError::unavailable("overloaded", format!("{error}; try again later"), false)
 }
 
 /// The numbers of one shard, or of all.
@@ -161,7 +157,7 @@ pub(super) async fn stats(
 #[into_params(parameter_in = Query)]
 pub(super) struct AppQuery {
     /// An app's name or an endpoint's path. Default: that of the first endpoint.
-    app: Option<String>,
+    pub(super) app: Option<String>,
 }
 
 /// Which channels are listed.
@@ -214,10 +210,7 @@ pub(super) async fn channels(
     query: Result<Query<ChannelsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<ChannelsResponse>, ApiError> {
     let Query(query) = query.map_err(|rejection| bad_query(&rejection.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(bad_query("limit must be 1 to 1000"));
-    }
+    let limit = page_size(query.limit)?;
     let app = control.app(query.app.as_deref())?.id;
     let (prefix, after) = (query.prefix, query.after);
     // Each shard gives its own first page: the first page of all is among them.
@@ -225,7 +218,7 @@ pub(super) async fn channels(
         .shards
         .invoke_on_all(move |worker, _| worker.shard.topics().page(app, &prefix, &after, limit + 1))
         .await
-        .map_err(silent)?;
+        .map_err(ApiError::silent)?;
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
     for (name, subscribers) in pages.into_iter().flatten() {
         *all.entry(name).or_default() += subscribers as u64;
@@ -240,16 +233,36 @@ pub(super) async fn channels(
     }))
 }
 
-fn bad_query(message: &str) -> ApiError {
+/// How many entries a page has.
+pub(super) fn page_size(limit: Option<usize>) -> Result<usize, ApiError> {
+    let limit = limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(bad_query("limit must be 1 to 1000"));
+    }
+    Ok(limit)
+}
+
+pub(super) fn bad_query(message: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message)
+}
+
+/// A channel, and who is subscribed to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChannelResponse {
+    #[serde(flatten)]
+    channel: ChannelBody,
+    /// A page of its subscribers, by id.
+    members: Vec<ConnectionBody>,
+    /// Whether there are more after these.
+    more: bool,
 }
 
 /// One channel; one that nobody is subscribed to has no subscribers, and is no error.
 #[utoipa::path(get, path = "/v1/channels/{name}", params(
     ("name" = String, Path, description = "The channel's name, percent-encoded"),
-    AppQuery
+    ConnectionsQuery
 ), responses(
-    (status = 200, description = "The channel", body = ChannelBody),
+    (status = 200, description = "The channel", body = ChannelResponse),
     (status = 400, description = "A wrong parameter", body = ErrorBody),
     (status = 401, description = "No token, or a wrong one", body = ErrorBody),
     (status = 503, description = "A shard does not answer", body = ErrorBody)
@@ -257,22 +270,33 @@ fn bad_query(message: &str) -> ApiError {
 pub(super) async fn channel(
     State(control): State<SharedControl>,
     name: Result<Path<String>, axum::extract::rejection::PathRejection>,
-    query: Result<Query<AppQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<ChannelBody>, ApiError> {
+    query: Result<Query<ConnectionsQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<ChannelResponse>, ApiError> {
     let Path(name) = name.map_err(|rejection| bad_query(&rejection.body_text()))?;
     let Query(query) = query.map_err(|rejection| bad_query(&rejection.body_text()))?;
+    let limit = page_size(query.limit)?;
     let app = control.app(query.app.as_deref())?.id;
-    let wanted = name.clone();
-    let counts = control
+    let (wanted, after) = (name.clone(), query.after);
+    let answers = control
         .shards
         .invoke_on_all(move |worker, _| {
             let groups = worker.shard.topics().subscribers(app, &wanted);
-            groups.map(|(_, slots)| slots.len() as u64).sum::<u64>()
+            let count = groups.map(|(_, slots)| slots.len() as u64).sum::<u64>();
+            let members = worker
+                .shard
+                .page_of_members(app, &wanted, &after, limit + 1);
+            (count, members)
         })
         .await
-        .map_err(silent)?;
-    Ok(Json(ChannelBody {
-        name,
-        subscribers: counts.into_iter().sum(),
+        .map_err(ApiError::silent)?;
+    let (counts, pages): (Vec<u64>, Vec<_>) = answers.into_iter().unzip();
+    let ConnectionsResponse { connections, more } = ConnectionsResponse::merge(pages, limit);
+    Ok(Json(ChannelResponse {
+        channel: ChannelBody {
+            name,
+            subscribers: counts.into_iter().sum(),
+        },
+        members: connections,
+        more,
     }))
 }

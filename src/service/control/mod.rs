@@ -2,18 +2,24 @@
 //!
 //! It reaches shards by letter only and shares nothing with them but the interest map.
 
+mod addressee;
 mod auth;
+mod connections;
 mod error;
 mod health;
+mod idempotency;
 mod inspect;
+mod membership;
 mod metrics;
 mod openapi;
 mod publish;
+mod send;
 mod shards;
 
 pub(super) use auth::Guard;
 pub use auth::Secret;
 pub(super) use health::{Health, watch};
+pub(super) use idempotency::{Answered, Fingerprints};
 pub(super) use shards::{ShardHandle, Shards};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +31,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use self::error::ApiError;
-use crate::base::ids::{IdKey, UlidGenerator};
+use crate::base::ids::{IdKey, ShardId, Ulid, UlidGenerator};
 use crate::base::random::Random;
 use crate::base::time::Clock;
 use crate::engine::interest::Interest;
@@ -43,6 +49,8 @@ pub(super) struct Control {
     /// Ids of what is published here. Locked for a few instructions, on one thread.
     pub(super) ids: Mutex<(UlidGenerator, Random)>,
     pub(super) connections_max: usize,
+    pub(super) answered: Answered,
+    pub(super) fingerprints: Fingerprints,
 }
 
 /// A topic space, as app servers address it.
@@ -64,6 +72,14 @@ pub(super) fn router(control: Arc<Control>) -> Router {
     let guarded = Router::new()
         .route("/v1/publish", post(publish::publish))
         .route("/v1/publish/batch", post(publish::publish_batch))
+        .route("/v1/send", post(send::send))
+        .route("/v1/subscribe", post(membership::subscribe))
+        .route("/v1/unsubscribe", post(membership::unsubscribe))
+        .route("/v1/disconnect", post(membership::disconnect))
+        .route("/v1/revoke", post(membership::revoke))
+        .route("/v1/connections", get(connections::connections))
+        .route("/v1/connections/{id}", get(connections::connection))
+        .route("/v1/users/{id}", get(connections::user))
         .route("/v1/stats", get(inspect::stats))
         .route("/v1/channels", get(inspect::channels))
         .route("/v1/channels/{name}", get(inspect::channel))
@@ -91,6 +107,12 @@ impl Control {
             let bytes = new.message_bytes_max.load(Ordering::Relaxed);
             own.message_bytes_max.store(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// The shard whose connection shows an id, if the id can be one of this process's.
+    fn owner(&self, id: Ulid) -> Option<ShardId> {
+        let shard = self.id_key.open(id).shard;
+        (shard.index() < self.shards.len()).then_some(shard)
     }
 
     /// The topic space of that name or endpoint; without one, the first.

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Header, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::{health, inspect, metrics, publish};
+use super::{connections, health, inspect, membership, metrics, publish, send};
 
 /// Everything that the router serves; a test holds the two against each other.
 #[derive(OpenApi)]
@@ -14,6 +14,14 @@ use super::{health, inspect, metrics, publish};
     paths(
         publish::publish,
         publish::publish_batch,
+        send::send,
+        membership::subscribe,
+        membership::unsubscribe,
+        membership::disconnect,
+        membership::revoke,
+        connections::connections,
+        connections::connection,
+        connections::user,
         inspect::stats,
         inspect::channels,
         inspect::channel,
@@ -93,7 +101,7 @@ mod tests {
             methods.keys().map(move |method| format!("{method} {path}"))
         });
         let routes: BTreeSet<String> = routes.collect();
-        assert_eq!(routes.len(), 9);
+        assert_eq!(routes.len(), 17);
         assert_eq!(routes, described.collect());
     }
 }

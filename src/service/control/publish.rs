@@ -19,7 +19,7 @@ use super::shards::CallError;
 use super::{App, Control, SharedControl};
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::engine::interest::ShardMask;
-use crate::engine::publication::{Audience, DataKind, MessageId, Origin, Publication};
+use crate::engine::publication::{AppId, Audience, DataKind, MessageId, Origin, Publication};
 
 /// Publications in one batch.
 const BATCH_MAX: usize = 1_000;
@@ -62,15 +62,21 @@ pub(super) struct PublishRequest {
     /// What the message is to be known by. Default: a new ULID.
     #[schema(min_length = 1, max_length = 1024)]
     id: Option<String>,
+    /// A key of the caller's choice: a request with one that was seen in the last five minutes is
+    /// answered as the first one was, and nothing is published again.
+    #[schema(min_length = 1, max_length = 1024)]
+    idempotency_key: Option<String>,
 }
 
 /// `null` is data as well.
-fn present<'de, D: Deserializer<'de>>(data: D) -> Result<Option<Box<RawValue>>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(
+    data: D,
+) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(data).map(Some)
 }
 
 /// A publication that was accepted.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Published {
     /// What the message is known by.
     id: String,
@@ -110,6 +116,7 @@ pub(super) enum BatchResult {
     (status = 401, description = "No token, or a wrong one", body = ErrorBody),
     (status = 413, description = "Larger than the message limit", body = ErrorBody),
     (status = 415, description = "Not application/json", body = ErrorBody),
+    (status = 422, description = "The idempotency key belongs to another request", body = ErrorBody),
     (status = 503, description = "Overloaded or shutting down; `partial` says whether some \
         subscribers may have got it", body = ErrorBody)
 ), security(("token" = [])))]
@@ -154,43 +161,49 @@ pub(super) async fn publish_batch(
 
 impl Control {
     async fn publish(&self, request: PublishRequest) -> Result<Published, ApiError> {
-        if self.health.is_draining() {
-            let message = "the server is shutting down; publish to another".to_owned();
-            return Err(ApiError::unavailable("draining", message, false));
-        }
         let app = self.app(request.app.as_deref())?;
-        check(&request, app)?;
-        let ulid = self.next_id();
-        let id = request
-            .id
-            .as_deref()
-            .map_or(MessageId::Ulid(ulid), MessageId::Given);
+        let data = request.data.as_ref().map(|data| data.get().as_bytes());
+        let names = [
+            ("channel", request.channel.as_str()),
+            ("event", request.event.as_str()),
+        ];
+        let id = request.id.as_deref();
+        Bounds {
+            names: names.into_iter().chain(id.map(|id| ("id", id))),
+            others: 0,
+            data,
+        }
+        .check(app)?;
         let publication = Publication {
             app: app.id,
             topic: &request.channel,
             audience: Audience::Topic,
             event: &request.event,
-            data: request.data.as_ref().map(|data| data.get().as_bytes()),
+            data,
             kind: DataKind::Json,
-            id,
+            id: self.message_id(id),
             origin: Origin::Api,
             exclude: &[],
         };
-        let subscribers = self.post(&publication).await?;
-        Ok(Published {
-            id: request.id.unwrap_or_else(|| ulid.to_string()),
-            subscribers,
-        })
+        self.publish_once(&publication, request.idempotency_key.as_deref())
+            .await
     }
 
-    fn next_id(&self) -> crate::base::ids::Ulid {
+    pub(super) fn next_id(&self) -> crate::base::ids::Ulid {
         let mut ids = self.ids.lock().expect("nothing panics while it is held");
         let (generator, random) = &mut *ids;
         generator.next(self.clock.now().unix_ms, random)
     }
 
-    /// Hands a publication to every shard that has subscribers; how many those are.
-    async fn post(&self, publication: &Publication<'_>) -> Result<u64, ApiError> {
+    /// Hands a publication to every shard that has somebody who is to get it.
+    pub(super) async fn spread(
+        &self,
+        publication: &Publication<'_>,
+    ) -> Result<Published, ApiError> {
+        if self.health.is_draining() {
+            let message = "the server is shutting down; publish to another".to_owned();
+            return Err(ApiError::unavailable("draining", message, false));
+        }
         let shared = publication.share();
         let calls = self.interested(publication).into_iter().map(|shard| {
             let shared = Arc::clone(&shared);
@@ -206,7 +219,13 @@ impl Control {
             .iter()
             .find_map(|answer| answer.as_ref().err().copied());
         match failed {
-            None => Ok(queued),
+            None => Ok(Published {
+                id: match publication.id {
+                    MessageId::Ulid(id) => id.to_string(),
+                    MessageId::Given(id) => id.to_owned(),
+                },
+                subscribers: queued,
+            }),
             Some(error) => Err(ApiError::unavailable(
                 "overloaded",
                 format!("{error}; try again later"),
@@ -216,39 +235,55 @@ impl Control {
         }
     }
 
+    /// The shards that have connections of a user.
+    pub(super) fn shards_of_user(&self, app: AppId, user: &str) -> ShardMask {
+        self.interest.audience_of_user(app, user, self.shards.len())
+    }
+
     fn interested(&self, publication: &Publication<'_>) -> ShardMask {
         self.interest
             .audience(publication, self.shards.len(), &self.id_key)
     }
 }
 
-/// The bounds that clients live under hold here too.
-fn check(request: &PublishRequest, app: &App) -> Result<(), ApiError> {
-    let id = request.id.as_deref();
-    for (what, name) in [
-        ("channel", Some(request.channel.as_str())),
-        ("event", Some(request.event.as_str())),
-        ("id", id),
-    ] {
-        if name.is_some_and(|name| name.is_empty() || name.len() > NAME_BYTES_MAX) {
+/// What is bounded in a publication: as for clients.
+pub(super) struct Bounds<'a, N> {
+    /// Each with what it is called.
+    pub(super) names: N,
+    /// Bytes of what has been looked at already.
+    pub(super) others: usize,
+    pub(super) data: Option<&'a [u8]>,
+}
+
+impl<'a, N: Iterator<Item = (&'static str, &'a str)>> Bounds<'a, N> {
+    pub(super) fn check(self, app: &App) -> Result<(), ApiError> {
+        let mut bytes = self.others + self.data.map_or(0, <[u8]>::len);
+        for (what, name) in self.names {
+            bad_name(what, name)?;
+            bytes += name.len();
+        }
+        let bytes_max = app.message_bytes_max.load(Ordering::Relaxed);
+        if bytes > bytes_max {
             return Err(ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "bad_request",
-                format!("{what} must have 1 to {NAME_BYTES_MAX} bytes"),
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!(
+                    "{bytes} bytes of channel, event, id and data are above the message limit of \
+                     {bytes_max}"
+                ),
             ));
         }
+        Ok(())
     }
-    let data_bytes = request.data.as_ref().map_or(0, |data| data.get().len());
-    let bytes = data_bytes + request.channel.len() + request.event.len() + id.map_or(0, str::len);
-    let bytes_max = app.message_bytes_max.load(Ordering::Relaxed);
-    if bytes > bytes_max {
+}
+
+/// Refuses a name that no client could use.
+pub(super) fn bad_name(what: &str, name: &str) -> Result<(), ApiError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return Err(ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            format!(
-                "{bytes} bytes of channel, event, id and data are above the message limit of \
-                 {bytes_max}"
-            ),
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            format!("{what} must have 1 to {NAME_BYTES_MAX} bytes"),
         ));
     }
     Ok(())
