@@ -23,6 +23,10 @@ use crate::plan::Phases;
 /// Connections of a thread that are being set up at a time: well below any listen backlog.
 const JOINING_MAX: usize = 64;
 
+/// Connections that are begun again before the thread looks what has come: were it all that are due, the first of
+/// them would seem to have come back with the last.
+const RETURNS_PER_TURN: usize = 64;
+
 /// Scratch space for reads: a whole burst for one subscriber, so that one read takes it.
 const READ_BYTES: usize = 256 << 10;
 
@@ -250,10 +254,13 @@ impl Worker {
         true
     }
 
-    /// Connects those whose time has come.
+    /// Connects some whose time has come.
     fn return_some(&mut self) -> rustix::io::Result<()> {
         let now_ns = self.shared.clock.now_ns();
-        while let Some(index) = self.returning.next_due(now_ns) {
+        for _ in 0..RETURNS_PER_TURN {
+            let Some(index) = self.returning.next_due(now_ns) else {
+                break;
+            };
             self.receiver.counts.attempts += 1;
             if let Err(error) = self.connect(index) {
                 self.note_refused(&error);
