@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use super::support::client::Client;
-use super::support::{Server, servers};
+use super::support::{ABUSE_FULL, Server, servers};
 
 pub(super) const MIB: usize = 1024 * 1024;
 
 /// How much of it: what shows a weakness soon, or all that was ever asked for, which takes minutes.
 pub(super) fn sized(usual: usize, full: usize) -> usize {
-    match std::env::var_os("SHARDCAST_TEST_ABUSE_FULL") {
+    match std::env::var_os(ABUSE_FULL) {
         Some(_) => full,
         None => usual,
     }

@@ -30,11 +30,12 @@ fn slow_heads_and_silence_end_in_408() {
         for client in crowd.iter_mut().step_by(2) {
             client.send_raw(b"GET /_broadcast HTTP/1.1\r\nX: ");
         }
-        while !crowd[0].has_input(Duration::from_millis(50)) {
+        wait_until("the first of them to be answered", || {
             for client in crowd.iter_mut().step_by(2) {
                 client.try_send_raw(b"xxxxxxxx");
             }
-        }
+            crowd[0].has_input(Duration::from_millis(50))
+        });
         for client in &mut crowd {
             assert_eq!(client.response().status, 408);
         }
@@ -330,7 +331,7 @@ fn peers_that_never_read_are_cut_with_1013() {
             "128KiB",
         ],
         // Some publications, which all of them share, and what a connection takes by itself.
-        growth_bytes_max: 24 * MIB,
+        growth_bytes_max: 4 * MIB + peers * 2 * 1024,
         counted: Some(("closed", r#"cause="slow_consumer""#, peers as u64)),
     };
     abuse.hold(|server| {
@@ -343,9 +344,8 @@ fn peers_that_never_read_are_cut_with_1013() {
         let mut publisher = Client::open(server.addr);
         let filler = format!("\"{}\"", "x".repeat(60_000));
         wait_until("all of them to be cut", || {
-            for _ in 0..8 {
-                publisher.publish("unread", "e", &filler);
-            }
+            // One at a time, so that all of them have something queued before anybody is cut.
+            publisher.publish("unread", "e", &filler);
             publisher.expect_pong();
             server.counter("closed", r#"cause="slow_consumer""#) >= count
         });

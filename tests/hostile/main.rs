@@ -5,7 +5,7 @@
 //! stays bounded and that exactly what happened is counted is checked for all rows alike.
 //!
 //! `SHARDCAST_TEST_ABUSE_FULL=1` makes crowds and floods several times as large, which takes minutes and, for
-//! 10,000 connections, a limit of open files (`ulimit -n`) above that.
+//! 10,000 connections, a limit of open files (`ulimit -n`) above that. SECURITY.md has the figures.
 
 #[path = "../support/mod.rs"]
 mod support;

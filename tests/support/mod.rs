@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take that should happen at once: never reached unless something is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The variable that makes the tests of abuse run at full size.
+pub(crate) const ABUSE_FULL: &str = "SHARDCAST_TEST_ABUSE_FULL";
+
 /// The drivers that every test runs on.
 pub(crate) const DRIVERS: [&str; 2] = ["uring", "epoll"];
 
@@ -77,7 +80,9 @@ impl Server {
         command
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(["--api-listen", "127.0.0.1:0"])
-            .args(flags);
+            .args(flags)
+            // A variable with this prefix is a setting to the server, and this one is none.
+            .env_remove(ABUSE_FULL);
         command
     }
 
