@@ -12,6 +12,7 @@ use super::reader::Reader;
 use super::settings::Settings;
 use super::value::Cpus;
 use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates, SHARDS_MAX};
+use crate::dialect::{DialectConfig, DialectName};
 use crate::engine::addresses::{AddressLimits, TrustedProxies};
 use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
@@ -41,7 +42,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     let driver = reader.choice(&options::DRIVER, &DRIVERS);
     // What holds for all endpoints is read even if each of them has a value of its own, and checked
     // as a pair only if no endpoint does it.
-    read_rules(reader);
+    read_rules(reader, Rules::default());
     reader.origins(&options::ALLOW_ORIGIN);
     read_limits(reader, listed.is_empty());
     let endpoints: Vec<Option<EndpointConfig>> = listed
@@ -84,7 +85,8 @@ fn read_endpoint<'a>(
 ) -> Option<EndpointConfig> {
     reader.set_scope(Some(endpoint.scope()));
     let limits = read_limits(reader, true);
-    let rules = read_rules(reader);
+    let rules = read_rules(reader, Rules::new(endpoint.dialect.default_rules()));
+    let dialect = read_dialect(reader, endpoint.dialect);
     let origins = reader.origins(&options::ALLOW_ORIGIN);
     reader.set_scope(None);
     Some(EndpointConfig {
@@ -93,7 +95,7 @@ fn read_endpoint<'a>(
         origins: origins.into_iter().collect::<Option<_>>()?,
         rules,
         path: endpoint.path,
-        dialect: endpoint.dialect,
+        dialect: dialect?,
     })
 }
 
@@ -175,8 +177,16 @@ fn read_addresses(reader: &mut Reader<'_>) -> Option<AddressLimits> {
     })
 }
 
-fn read_rules(reader: &mut Reader<'_>) -> Rules {
-    let mut rules = Rules::default();
+/// What is set about a dialect at one endpoint.
+fn read_dialect(_reader: &mut Reader<'_>, dialect: DialectName) -> Option<DialectConfig> {
+    match dialect {
+        DialectName::Strav => Some(DialectConfig::Strav),
+        DialectName::Echo => Some(DialectConfig::Echo),
+    }
+}
+
+/// Adds what the operator says to what the dialect says by itself.
+fn read_rules(reader: &mut Reader<'_>, mut rules: Rules) -> Rules {
     let publish = reader.publish_rules(&options::ALLOW_PUBLISH);
     for (pattern, grant) in publish.into_iter().flatten() {
         rules.add_publish(pattern, grant);

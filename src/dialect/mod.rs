@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::engine::dialect::Dialect;
+use crate::engine::rules::{self, Defaults};
 
 pub mod echo;
 pub mod strav;
@@ -39,9 +40,37 @@ impl DialectName {
             .find(|dialect| dialect.as_str() == name)
     }
 
+    /// Who may subscribe to what where the operator says nothing.
+    #[must_use]
+    pub fn default_rules(self) -> Defaults {
+        match self {
+            Self::Strav | Self::Echo => rules::OPEN,
+        }
+    }
+}
+
+/// A dialect with what an operator may set about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialectConfig {
+    /// Nothing.
+    Strav,
+    /// Nothing.
+    Echo,
+}
+
+impl DialectConfig {
+    /// Which one it is.
+    #[must_use]
+    pub fn name(&self) -> DialectName {
+        match self {
+            Self::Strav => DialectName::Strav,
+            Self::Echo => DialectName::Echo,
+        }
+    }
+
     /// Builds it.
     #[must_use]
-    pub fn build(self) -> Box<dyn Dialect> {
+    pub fn build(&self) -> Box<dyn Dialect> {
         match self {
             Self::Strav => Box::new(strav::Strav),
             Self::Echo => Box::new(echo::Echo),

@@ -1,6 +1,7 @@
 //! New limits and rules for connections that stay.
 
 use super::decider::Decider;
+use super::dialect::Dialect;
 use super::origin::OriginPattern;
 use super::shard::Shard;
 use crate::base::limits::{ConnLimits, HandshakeLimits};
@@ -13,7 +14,9 @@ impl Shard {
         self.handshake_limits = limits;
     }
 
-    /// Replaces the limits, the allowed origins and the rules of the endpoint at `index`.
+    /// Replaces the limits, the allowed origins, the rules and the dialect of the endpoint at `index`;
+    /// the dialect by one of the same name, which finds in its connections' states what the one
+    /// before has left there.
     ///
     /// No connection is closed for it: one that has more than is allowed now keeps it and gets no
     /// more. A question that is out is answered by whoever was asked.
@@ -23,10 +26,12 @@ impl Shard {
         index: usize,
         limits: ConnLimits,
         origins: Vec<OriginPattern>,
+        dialect: Box<dyn Dialect>,
         decider: Box<dyn Decider>,
     ) {
         let endpoint = &mut self.endpoints[index];
         endpoint.origins = origins;
+        endpoint.dialect = dialect;
         let before = std::mem::replace(&mut endpoint.limits, limits);
         endpoint.decider = decider;
         let times_are_same = before.ping_interval_ms == limits.ping_interval_ms

@@ -21,10 +21,11 @@ impl Reload {
         worker.shard.set_handshake_limits(self.handshake);
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             let (limits, origins) = (endpoint.limits, endpoint.origins.clone());
+            let dialect = endpoint.dialect.build();
             let decider = Box::new(endpoint.rules.clone());
             worker
                 .shard
-                .replace_endpoint(now, index, limits, origins, decider);
+                .replace_endpoint(now, index, limits, origins, dialect, decider);
         }
     }
 }
@@ -40,6 +41,7 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, shards: &Sha
             endpoint.limits = other.limits;
             endpoint.origins = other.origins.clone();
             endpoint.rules = other.rules.clone();
+            endpoint.dialect = other.dialect.clone();
         }
     }
     running.handshake = new.handshake;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::base::limits::{ConnLimits, HandshakeLimits};
-use crate::dialect::DialectName;
+use crate::dialect::DialectConfig;
 use crate::engine::addresses::AddressLimits;
 use crate::engine::origin::OriginPattern;
 use crate::engine::rules::Rules;
@@ -78,8 +78,8 @@ pub enum TokenSource {
 pub struct EndpointConfig {
     /// The path of the upgrade request, compared byte for byte, without the query.
     pub path: String,
-    /// The protocol spoken there.
-    pub dialect: DialectName,
+    /// The protocol spoken there, as it is set up.
+    pub dialect: DialectConfig,
     /// The topic space: endpoints with the same one share topics.
     pub app: String,
     /// What binds its connections.
@@ -92,10 +92,12 @@ pub struct EndpointConfig {
 
 impl EndpointConfig {
     /// Whether both are the same path with the same dialect and topics: what a running server cannot
-    /// change. Limits and rules may differ.
+    /// change. Limits, rules and the dialect's own settings may differ.
     #[must_use]
     pub fn is_same_place(&self, other: &Self) -> bool {
-        self.path == other.path && self.dialect == other.dialect && self.app == other.app
+        self.path == other.path
+            && self.dialect.name() == other.dialect.name()
+            && self.app == other.app
     }
 }
 

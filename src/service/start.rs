@@ -147,7 +147,8 @@ pub(super) fn started(
     let mut names: Vec<String> = drivers.iter().map(Driver::to_string).collect();
     // One name, unless the kernel gave some shards less than others.
     names.dedup();
-    let endpoint = |endpoint: &EndpointConfig| (endpoint.path.clone(), endpoint.dialect.as_str());
+    let endpoint =
+        |endpoint: &EndpointConfig| (endpoint.path.clone(), endpoint.dialect.name().as_str());
     Started {
         addr,
         api,

@@ -53,7 +53,7 @@ fn defaults_are_the_documented_ones() {
         panic!("one endpoint");
     };
     assert_eq!(endpoint.path, "/_broadcast");
-    assert_eq!(endpoint.dialect, DialectName::Strav);
+    assert_eq!(endpoint.dialect.name(), DialectName::Strav);
     assert_eq!(endpoint.app, "/_broadcast");
     assert_eq!(endpoint.rules, Rules::default());
     let expected = ConnLimits {
@@ -132,7 +132,7 @@ fn dev_echo_adds_an_endpoint_with_limits_of_its_own() {
     };
     assert_eq!(strav.limits.message_bytes_max, 65_536);
     assert_eq!(echo.path, "/echo");
-    assert_eq!(echo.dialect, DialectName::Echo);
+    assert_eq!(echo.dialect.name(), DialectName::Echo);
     assert_eq!(echo.limits.message_bytes_max, 16 << 20);
     assert!(echo.limits.backpressure_bytes_max > 16 << 20);
     assert_eq!(echo.limits.ping_interval_ms, strav.limits.ping_interval_ms);

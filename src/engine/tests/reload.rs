@@ -3,11 +3,22 @@
 use super::*;
 use crate::engine::rules::{Grant, Pattern, PublishPattern, Rules};
 
+fn same_dialect() -> Box<dyn Dialect> {
+    Box::new(Words {
+        turns_away_by_close: false,
+    })
+}
+
 fn replace(bench: &mut Bench, limits: ConnLimits) {
     let now = bench.now;
-    bench
-        .shard
-        .replace_endpoint(now, 0, limits, Vec::new(), Box::new(Scripted));
+    bench.shard.replace_endpoint(
+        now,
+        0,
+        limits,
+        Vec::new(),
+        same_dialect(),
+        Box::new(Scripted),
+    );
 }
 
 #[test]
@@ -67,7 +78,7 @@ fn new_rules_hold_for_open_connections() {
     let now = bench.now;
     bench
         .shard
-        .replace_endpoint(now, 0, LIMITS, Vec::new(), Box::new(rules));
+        .replace_endpoint(now, 0, LIMITS, Vec::new(), same_dialect(), Box::new(rules));
     for words in [
         "sub private-y",
         "sub private-z",
