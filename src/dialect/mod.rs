@@ -8,6 +8,7 @@ use crate::engine::dialect::Dialect;
 use crate::engine::rules::{self, Defaults};
 
 pub mod echo;
+pub mod shared_websocket;
 pub mod strav;
 
 /// The dialects that an endpoint can be bound to.

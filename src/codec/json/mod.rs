@@ -20,4 +20,4 @@ mod corpus;
 
 pub use grammar::{NotJson, validate};
 pub use object::{NotAnObject, Value, scan_object};
-pub use text::write_string;
+pub use text::{write_joined, write_string};

@@ -17,9 +17,29 @@ use super::special::find_special;
 /// assert_eq!(out, br#""say \"hi\"\n\u001b""#);
 /// ```
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
+    write_joined(out, [text]);
+}
+
+/// Appends several texts, one right after the other, as one JSON string; as [`write_string`].
+///
+/// # Examples
+///
+/// ```
+/// let mut out = Vec::new();
+/// shardcast::codec::json::write_joined(&mut out, ["room", ":", "\"hi\""]);
+/// assert_eq!(out, br#""room:\"hi\"""#);
+/// ```
+pub fn write_joined<const N: usize>(out: &mut Vec<u8>, texts: [&str; N]) {
+    let len: usize = texts.iter().map(|text| text.len()).sum();
+    out.reserve(len + 2);
     out.push(b'"');
+    for text in texts {
+        write_inside(out, text.as_bytes());
+    }
+    out.push(b'"');
+}
+
+fn write_inside(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut written = 0;
     loop {
         let special_at = find_special(bytes, written);
@@ -30,7 +50,6 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
         write_escape(out, special);
         written = special_at + 1;
     }
-    out.push(b'"');
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {
