@@ -7,6 +7,7 @@ mod apps;
 mod control;
 mod drain;
 mod histogram;
+pub mod identity;
 pub mod outbound;
 mod process;
 mod reload;

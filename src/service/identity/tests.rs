@@ -1,0 +1,4 @@
+mod good_tokens;
+mod hostile_tokens;
+mod keys;
+mod remote;
