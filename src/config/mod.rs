@@ -11,6 +11,7 @@ pub mod complaint;
 pub mod cpu_list;
 pub mod dialect_defaults;
 mod endpoints;
+mod identity;
 pub mod machine;
 pub mod option;
 pub mod options;

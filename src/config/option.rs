@@ -76,6 +76,10 @@ pub enum Kind {
         /// Whether `auto` is a value.
         auto: bool,
     },
+    /// The name of a claim, or a JSON pointer.
+    Claim,
+    /// The name of a cookie.
+    CookieName,
     /// A list of cpus, `auto` or `none`.
     Cpus,
     /// `PATH=DIALECT`.
@@ -84,10 +88,14 @@ pub enum Kind {
     HeaderName,
     /// The name of a host, without a port.
     HostName,
+    /// `pem=FILE,iss=ISSUER,...`; what it names may be secret, itself it is not.
+    JwtKey,
     /// An IP address, or a network as `ADDRESS/BITS`.
     Network,
     /// `SCHEME://HOST[:PORT]`.
     Origin,
+    /// The name of a parameter in a query.
+    ParameterName,
     /// `CHANNEL[:EVENT]`.
     PublishRule,
     /// Any text that must not be seen.
@@ -125,6 +133,8 @@ pub enum Group {
     Api,
     /// Shards and their cores.
     Cores,
+    /// Who a client is.
+    Identity,
     /// Who may do what.
     Rules,
     /// What one peer may cost.
@@ -145,6 +155,7 @@ impl Group {
             Self::Listening => "Where it listens",
             Self::Api => "HTTP API",
             Self::Cores => "Shards and cores",
+            Self::Identity => "Who clients are",
             Self::Rules => "Who may subscribe and publish",
             Self::Limits => "Limits",
             Self::Addresses => "Limits for each client address",

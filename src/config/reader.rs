@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::complaint::{Complaint, Fault};
+use super::identity;
 use super::machine::Machine;
 use super::option::{Kind, OptionRecord};
 use super::settings::{EndpointTable, Scope, Setting, Settings};
@@ -14,6 +15,7 @@ use crate::dialect::DialectName;
 use crate::engine::origin::OriginPattern;
 use crate::engine::rules::{Grant, Pattern, PublishPattern};
 use crate::service::Secret;
+use crate::service::identity::{TrustedKeys, UserClaim};
 
 /// One pass over the settings.
 ///
@@ -162,6 +164,24 @@ impl<'a> Reader<'a> {
     /// `Some(None)`: there is none.
     pub(super) fn secret(&mut self, option: &OptionRecord) -> Option<Option<Secret>> {
         self.optional(option, value::token)
+    }
+
+    pub(super) fn jwt_keys(&mut self, option: &OptionRecord) -> Vec<Option<TrustedKeys>> {
+        self.each(option, identity::jwt_key)
+    }
+
+    pub(super) fn user_claim(&mut self, option: &OptionRecord) -> Option<UserClaim> {
+        self.one(option, identity::user_claim)
+    }
+
+    /// `Some(None)`: there is none.
+    pub(super) fn parameter_name(&mut self, option: &OptionRecord) -> Option<Option<String>> {
+        self.optional(option, identity::parameter_name)
+    }
+
+    /// `Some(None)`: there is none.
+    pub(super) fn cookie_name(&mut self, option: &OptionRecord) -> Option<Option<String>> {
+        self.optional(option, identity::cookie_name)
     }
 
     pub(super) fn publish_rules(

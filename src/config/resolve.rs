@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::api;
 use super::complaint::Complaint;
 use super::endpoints::{self, ListedEndpoint};
+use super::identity;
 use super::machine::Machine;
 use super::options;
 use super::reader::Reader;
@@ -43,6 +44,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     // What holds for all endpoints is read even if each of them has a value of its own, and checked
     // as a pair only if no endpoint does it.
     read_rules(reader, Rules::default());
+    identity::read(reader);
     reader.origins(&options::ALLOW_ORIGIN);
     read_limits(reader, listed.is_empty());
     let endpoints: Vec<Option<EndpointConfig>> = listed
@@ -87,11 +89,13 @@ fn read_endpoint<'a>(
     let limits = read_limits(reader, true);
     let rules = read_rules(reader, Rules::new(endpoint.dialect.default_rules()));
     let dialect = read_dialect(reader, endpoint.dialect);
+    let auth = identity::read(reader);
     let origins = reader.origins(&options::ALLOW_ORIGIN);
     reader.set_scope(None);
     Some(EndpointConfig {
         app: endpoint.app().to_owned(),
         limits: limits?,
+        auth: auth?,
         origins: origins.into_iter().collect::<Option<_>>()?,
         rules,
         path: endpoint.path,

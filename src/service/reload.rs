@@ -39,6 +39,7 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, shards: &Sha
         let same = |other: &&_| endpoint.is_same_place(other);
         if let Some(other) = new.endpoints.iter().find(same) {
             endpoint.limits = other.limits;
+            endpoint.auth = other.auth.clone();
             endpoint.origins = other.origins.clone();
             endpoint.rules = other.rules.clone();
             endpoint.dialect = other.dialect.clone();

@@ -11,6 +11,7 @@ use crate::engine::origin::OriginPattern;
 use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
 use crate::service::Secret;
+use crate::service::identity::AuthConfig;
 
 /// Everything `serve` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,8 @@ pub struct EndpointConfig {
     pub app: String,
     /// What binds its connections.
     pub limits: ConnLimits,
+    /// How it finds out who a connection speaks for.
+    pub auth: AuthConfig,
     /// The pages that may connect there; empty: all.
     pub origins: Vec<OriginPattern>,
     /// Who may subscribe and publish there.

@@ -16,6 +16,7 @@ use super::support::{PATIENCE, Server, wait_until};
 const API_TOKEN: &str = "planted-api-token";
 const NEW_API_TOKEN: &str = "planted-new-api-token";
 const WRONG_API_TOKEN: &str = "planted-wrong-token";
+const JWT_SECRET: &str = "planted-jwt-secret-of-32-bytes-or-more";
 const CLIENT_BEARER: &str = "planted-client-bearer";
 const CLIENT_COOKIE: &str = "planted-client-cookie";
 const CLIENT_QUERY: &str = "planted-client-query";
@@ -63,7 +64,17 @@ fn planted_secrets_are_found_nowhere() {
     let folder = Folder::new();
     let (token_file, log_file) = (folder.path("token"), folder.path("log"));
     fs::write(&token_file, API_TOKEN).expect("a file");
-    let flags = ["--api-token-file", &token_file, "--log-level", "trace"];
+    let jwt_file = folder.path("jwt");
+    fs::write(&jwt_file, JWT_SECRET).expect("a file");
+    let jwt_key = format!("secret={jwt_file},iss=a");
+    let flags = [
+        "--api-token-file",
+        &token_file,
+        "--jwt-key",
+        &jwt_key,
+        "--log-level",
+        "trace",
+    ];
     let mut command = Server::command(&flags);
     command.stderr(File::create(&log_file).expect("a file"));
     let mut server = Server::spawn(command);
@@ -117,7 +128,8 @@ fn planted_secrets_are_found_nowhere() {
     assert!(log.contains("SIGTERM"), "it logged to the end: {log}");
     said.push(("log", log));
 
-    for args in [["check", "--json"].as_slice(), &["check"]] {
+    let keyed = ["check", "--jwt-key", &jwt_key];
+    for args in [["check", "--json"].as_slice(), &["check"], &keyed] {
         let mut check = Command::new(env!("CARGO_BIN_EXE_shardcast"));
         let checked = check.args(args).env("SHARDCAST_API_TOKEN", API_TOKEN);
         let output = checked.output().expect("the binary runs");

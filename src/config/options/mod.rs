@@ -3,6 +3,7 @@
 mod addresses;
 mod api;
 mod cores;
+mod identity;
 mod limits;
 mod listening;
 mod logging;
@@ -15,6 +16,9 @@ pub use addresses::{
 };
 pub use api::{API_HOST, API_LISTEN, API_TOKEN, API_TOKEN_FILE};
 pub use cores::{CPUS, DRIVER, SHARDS};
+pub use identity::{
+    JWT_KEY, JWT_LEEWAY, JWT_USER_CLAIM, REQUIRE_TOKEN, TOKEN_COOKIE, TOKEN_QUERY_PARAMETER,
+};
 pub use limits::{
     BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, MAX_BYTE_RATE, MAX_CONNECTIONS, MAX_HEAD_BYTES,
     MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES, MAX_MESSAGE_RATE, MAX_SUBSCRIPTIONS, SEND_BUFFER_BYTES,
@@ -27,7 +31,7 @@ pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 34] = [
+pub static ALL: [&OptionRecord; 40] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -38,6 +42,12 @@ pub static ALL: [&OptionRecord; 34] = [
     &SHARDS,
     &CPUS,
     &DRIVER,
+    &JWT_KEY,
+    &JWT_USER_CLAIM,
+    &JWT_LEEWAY,
+    &TOKEN_QUERY_PARAMETER,
+    &TOKEN_COOKIE,
+    &REQUIRE_TOKEN,
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
     &ALLOW_ORIGIN,
@@ -65,7 +75,7 @@ pub static ALL: [&OptionRecord; 34] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 12] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 18] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -75,6 +85,12 @@ pub static OF_ENDPOINTS: [&OptionRecord; 12] = [
     &MAX_SUBSCRIPTIONS,
     &PING_INTERVAL,
     &IDLE_TIMEOUT,
+    &JWT_KEY,
+    &JWT_USER_CLAIM,
+    &JWT_LEEWAY,
+    &TOKEN_QUERY_PARAMETER,
+    &TOKEN_COOKIE,
+    &REQUIRE_TOKEN,
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
     &ALLOW_ORIGIN,

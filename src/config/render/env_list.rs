@@ -10,7 +10,8 @@ use crate::config::sources::CONFIG_ENV;
 pub fn env_list() -> String {
     let mut text = String::from(
         "# Environment variables of shardcast with their defaults. A variable beats the file, a flag\n\
-         # beats a variable. Lists are separated by commas or spaces; an empty variable is not set.\n\n\
+         # beats a variable. Lists are separated by commas or spaces (that of jwt-key by spaces alone); an\n\
+         # empty variable is not set.\n\n\
          # TOML file with further settings\n",
     );
     writeln!(text, "#{CONFIG_ENV}=").expect("a String takes everything");

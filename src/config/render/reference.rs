@@ -37,8 +37,8 @@ replaces a weaker one, and naming endpoints by flag or variable replaces the fil
 tables say.
 
 Sizes are bytes or have a unit: `65536`, `64KiB`, `1MB`. Times have a unit: `30s`, `500ms`, `1h 30m`; only 0
-needs none. In a variable, lists are separated by commas or spaces (a name that contains one is written as a flag or
-in the file), and an empty variable counts as not set. Unknown keys and unknown `SHARDCAST_` variables are
+needs none. In a variable, lists are separated by commas or spaces, that of `jwt-key` by spaces alone (a name that
+contains one is written as a flag or in the file), and an empty variable counts as not set. Unknown keys and unknown `SHARDCAST_` variables are
 mistakes and are reported; the variables that Kubernetes makes for a service named `shardcast` are not.
 Secrets have no flag, and are never printed.
 

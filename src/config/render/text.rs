@@ -91,6 +91,8 @@ pub(super) fn bounds(kind: Kind) -> String {
             let or_auto = if auto { ", or auto" } else { "" };
             format!("a number from {min} to {max}{or_auto}")
         }
+        Kind::Claim => "a claim's name, or a JSON pointer".to_owned(),
+        Kind::CookieName => "a cookie's name".to_owned(),
         Kind::Cpus => "a list such as 0,2-3, or auto, or none".to_owned(),
         Kind::Endpoint => {
             let names = DialectName::ALL.map(DialectName::as_str).join(", ");
@@ -100,6 +102,8 @@ pub(super) fn bounds(kind: Kind) -> String {
         Kind::Network => "an IP address, or a network as ADDRESS/BITS".to_owned(),
         Kind::Origin => "SCHEME://HOST or SCHEME://HOST:PORT; HOST may begin with *.".to_owned(),
         Kind::HostName => "a host's name without a port".to_owned(),
+        Kind::JwtKey => "NAME=VALUE,... with one of secret, secret-env, pem, jwks".to_owned(),
+        Kind::ParameterName => "a name of letters, digits and -._~".to_owned(),
         Kind::PublishRule => "CHANNEL or CHANNEL:EVENT, each may end in *".to_owned(),
         Kind::Secret => "a text".to_owned(),
         Kind::Size { min, max } => format!(

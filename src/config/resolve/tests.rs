@@ -56,6 +56,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(endpoint.dialect.name(), DialectName::Strav);
     assert_eq!(endpoint.app, "/_broadcast");
     assert_eq!(endpoint.rules, Rules::default());
+    let auth = &endpoint.auth;
+    assert_eq!((auth.trusted.len(), auth.leeway.as_secs()), (0, 30));
+    assert_eq!((&auth.query_parameter, &auth.cookie), (&None, &None));
+    assert!(!auth.token_required);
     let expected = ConnLimits {
         message_bytes_max: 65_536,
         message_frames_max: 131_072,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::CONFIG_ENV;
 use crate::config::complaint::{Complaint, Fault};
-use crate::config::option::{ENV_PREFIX, OptionRecord};
+use crate::config::option::{ENV_PREFIX, Kind, OptionRecord};
 use crate::config::options;
 use crate::config::settings::{Origin, Settings};
 use crate::config::suggest::nearest;
@@ -63,12 +63,14 @@ fn complain(settings: &mut Settings, name: String, problem: &str, fix: impl Into
     });
 }
 
-/// Lists are separated by commas or white space, whichever comes first to mind.
+/// Lists are separated by commas or white space, whichever comes first to mind; where commas stand within
+/// one value, by white space alone.
 fn split(option: &OptionRecord, text: String) -> Vec<String> {
     if !option.repeatable {
         return vec![text];
     }
-    text.split(|c: char| c == ',' || c.is_whitespace())
+    let commas_separate = option.kind != Kind::JwtKey;
+    text.split(|c: char| (c == ',' && commas_separate) || c.is_whitespace())
         .filter(|part| !part.is_empty())
         .map(str::to_owned)
         .collect()

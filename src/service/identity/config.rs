@@ -11,7 +11,7 @@ use super::key::Key;
 /// How an endpoint finds out who a connection speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthConfig {
-    /// Whose tokens are believed; never empty.
+    /// Whose tokens are believed; empty: nobody's.
     pub trusted: Vec<TrustedKeys>,
     /// Where a token says who its user is.
     pub user_claim: UserClaim,

@@ -1,6 +1,7 @@
 //! Each origin beats the ones below it: a row for each kind of value.
 
 use super::*;
+use crate::service::identity::KeySource;
 
 /// One option at every origin: the texts differ, and `shown` tells which one counts.
 struct Row {
@@ -161,6 +162,84 @@ fn rows() -> Vec<Row> {
             flag: "4m",
             show: |config| of_endpoint(config).limits.idle_timeout_ms.to_string(),
             shown: ["90000", "60000", "0", "180000", "240000"],
+        },
+        Row {
+            option: &options::JWT_KEY,
+            file: "[\"jwks=https://c1/,iss=a\"]",
+            endpoint: Some("[\"jwks=https://c2/,iss=a\", \"jwks=https://x/\"]"),
+            env: "jwks=https://c3/,iss=a jwks=https://x/,iss=b",
+            flag: "jwks=https://c4/",
+            show: |config| {
+                first_of(|name| {
+                    let url = format!("https://{name}/");
+                    let mut trusted = of_endpoint(config).auth.trusted.iter();
+                    trusted.any(|keys| matches!(&keys.source, KeySource::Remote(source) if source.url == *url))
+                })
+            },
+            shown: ["none", "c1", "c2", "c3", "c4"],
+        },
+        Row {
+            option: &options::JWT_USER_CLAIM,
+            file: "\"c1\"",
+            endpoint: Some("\"c2\""),
+            env: "/c3",
+            flag: "c4",
+            show: |config| format!("{:?}", of_endpoint(config).auth.user_claim),
+            shown: [
+                "UserClaim(\"sub\")",
+                "UserClaim(\"c1\")",
+                "UserClaim(\"c2\")",
+                "UserClaim(\"/c3\")",
+                "UserClaim(\"c4\")",
+            ],
+        },
+        Row {
+            option: &options::JWT_LEEWAY,
+            file: "\"1s\"",
+            endpoint: Some("\"2s\""),
+            env: "0",
+            flag: "4s",
+            show: |config| of_endpoint(config).auth.leeway.as_secs().to_string(),
+            shown: ["30", "1", "2", "0", "4"],
+        },
+        Row {
+            option: &options::TOKEN_QUERY_PARAMETER,
+            file: "\"c1\"",
+            endpoint: Some("\"\""),
+            env: "c3",
+            flag: "c4",
+            show: |config| format!("{:?}", of_endpoint(config).auth.query_parameter),
+            shown: [
+                "None",
+                "Some(\"c1\")",
+                "None",
+                "Some(\"c3\")",
+                "Some(\"c4\")",
+            ],
+        },
+        Row {
+            option: &options::TOKEN_COOKIE,
+            file: "\"c1\"",
+            endpoint: Some("\"c2\""),
+            env: "c3",
+            flag: "",
+            show: |config| format!("{:?}", of_endpoint(config).auth.cookie),
+            shown: [
+                "None",
+                "Some(\"c1\")",
+                "Some(\"c2\")",
+                "Some(\"c3\")",
+                "None",
+            ],
+        },
+        Row {
+            option: &options::REQUIRE_TOKEN,
+            file: "true",
+            endpoint: Some("false"),
+            env: "true",
+            flag: "false",
+            show: |config| of_endpoint(config).auth.token_required.to_string(),
+            shown: ["false", "true", "false", "true", "false"],
         },
         Row {
             option: &options::ALLOW_PUBLISH,
