@@ -16,6 +16,7 @@ mod server_config;
 mod signals;
 mod start;
 mod started;
+pub mod webhook;
 mod worker;
 
 pub use control::Secret;

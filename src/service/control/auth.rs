@@ -41,6 +41,11 @@ impl Secret {
         Ok(value)
     }
 
+    /// For a computation that needs it.
+    pub(in crate::service) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     /// Compares in a time that tells nothing of where the difference is.
     fn is(&self, text: &str) -> bool {
         self.0.as_bytes().ct_eq(text.as_bytes()).into()
