@@ -4,7 +4,8 @@ use super::complaint::{Complaint, Fault};
 use super::option::OptionRecord;
 use super::options;
 use super::reader::Reader;
-use super::settings::{Origin, Settings};
+use super::secret;
+use super::settings::Settings;
 use crate::service::{ApiConfig, ApiToken, TokenSource};
 
 impl Settings {
@@ -69,29 +70,6 @@ pub(super) fn option_of(token: &ApiToken) -> &'static OptionRecord {
 }
 
 fn read_token(reader: &mut Reader<'_>) -> Option<Option<ApiToken>> {
-    let file = &options::API_TOKEN_FILE;
-    let setting = reader.setting(file);
-    // In the file an empty text stands for the default; on the command line it is a shell's variable
-    // that was not set, and an API without a token is not what was meant.
-    if setting.origin == Origin::Flag && setting.first().is_empty() {
-        let fault = Fault::new("names no file", "write the path of the file with the token");
-        reader.complain(file, 0, fault);
-        return None;
-    }
-    let from_file = reader.token_file(file);
-    let direct = reader.secret(&options::API_TOKEN);
-    let (from_file, direct) = (from_file?, direct?);
-    if from_file.is_some() && direct.is_some() {
-        let other = reader.name(&options::API_TOKEN);
-        let fault = Fault::new(
-            format!("gives a token, and {other} gives one too"),
-            "remove one of them",
-        );
-        reader.complain(file, 0, fault);
-        return None;
-    }
-    let token = |source| move |secret| ApiToken { secret, source };
-    let from_file = from_file.map(token(TokenSource::File));
-    let direct = direct.map(token(TokenSource::Text));
-    Some(from_file.or(direct))
+    let given = secret::read(reader, &options::API_TOKEN_FILE, &options::API_TOKEN)?;
+    Some(given.map(|(secret, source)| ApiToken { secret, source }))
 }

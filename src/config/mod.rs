@@ -20,11 +20,13 @@ mod reader;
 pub mod render;
 mod resolve;
 pub mod restart;
+mod secret;
 pub mod settings;
 pub mod sources;
 mod suggest;
 pub mod units;
 mod value;
+mod webhook;
 
 pub use complaint::{Complaint, Place};
 pub use machine::Machine;

@@ -13,7 +13,8 @@ pub struct OptionRecord {
     pub name: &'static str,
     /// What stands for the value in the help; empty for a [`Kind::Switch`].
     pub value_name: &'static str,
-    /// The value when nothing is given, as a user would type it; empty: none.
+    /// The value when nothing is given, as a user would type it; empty: none. Several values of an
+    /// option that may be repeated have spaces between.
     pub default: &'static str,
     /// What a value is, with its bounds.
     pub kind: Kind,
@@ -30,6 +31,16 @@ pub struct OptionRecord {
 }
 
 impl OptionRecord {
+    /// The values when nothing is given.
+    #[must_use]
+    pub fn defaults(&self) -> Vec<&'static str> {
+        if self.repeatable {
+            return self.default.split_whitespace().collect();
+        }
+        let only = (!self.default.is_empty()).then_some(self.default);
+        only.into_iter().collect()
+    }
+
     /// The flag as it is typed: `--max-message-bytes`.
     #[must_use]
     pub fn flag(&self) -> String {
@@ -122,6 +133,8 @@ pub enum Kind {
     },
     /// The path of a file whose first line is a secret; the path itself is none.
     TokenFile,
+    /// A whole URL of `http` or `https`.
+    Url,
 }
 
 /// Where an option stands in the help.
@@ -141,6 +154,8 @@ pub enum Group {
     Limits,
     /// What one client address may have.
     Addresses,
+    /// What an app server is asked and told.
+    Webhook,
     /// Deadlines.
     Times,
     /// What is written to the log.
@@ -159,6 +174,7 @@ impl Group {
             Self::Rules => "Who may subscribe and publish",
             Self::Limits => "Limits",
             Self::Addresses => "Limits for each client address",
+            Self::Webhook => "Webhook of an app server",
             Self::Times => "Times",
             Self::Logging => "Logging",
         }

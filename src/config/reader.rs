@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::Uri;
 use ipnet::IpNet;
 
 use super::complaint::{Complaint, Fault};
@@ -103,6 +104,15 @@ impl<'a> Reader<'a> {
         self.one(option, |text| value::choice(text, meanings))
     }
 
+    /// What each of the words means.
+    pub(super) fn choices<T: Copy>(
+        &mut self,
+        option: &OptionRecord,
+        meanings: &[(&str, T)],
+    ) -> Vec<Option<T>> {
+        self.each(option, |text| value::choice(text, meanings))
+    }
+
     /// `Some(None)` is `auto`.
     pub(super) fn count(&mut self, option: &OptionRecord) -> Option<Option<usize>> {
         let Kind::Count { min, max, auto } = option.kind else {
@@ -148,6 +158,15 @@ impl<'a> Reader<'a> {
         self.one(option, value::header_name)
     }
 
+    pub(super) fn header_names(&mut self, option: &OptionRecord) -> Vec<Option<String>> {
+        self.each(option, value::header_name)
+    }
+
+    /// `Some(None)`: there is none.
+    pub(super) fn url(&mut self, option: &OptionRecord) -> Option<Option<Uri>> {
+        self.optional(option, value::url)
+    }
+
     pub(super) fn origins(&mut self, option: &OptionRecord) -> Vec<Option<OriginPattern>> {
         self.each(option, value::origin)
     }
@@ -157,8 +176,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The secret in a file; `Some(None)`: no file is named.
-    pub(super) fn token_file(&mut self, option: &OptionRecord) -> Option<Option<Secret>> {
-        self.optional(option, value::token_file)
+    pub(super) fn token_file(
+        &mut self,
+        option: &OptionRecord,
+        what: &str,
+    ) -> Option<Option<Secret>> {
+        self.optional(option, |path| value::token_file(path, what))
     }
 
     /// `Some(None)`: there is none.

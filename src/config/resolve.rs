@@ -12,6 +12,7 @@ use super::options;
 use super::reader::Reader;
 use super::settings::Settings;
 use super::value::Cpus;
+use super::webhook;
 use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates, SHARDS_MAX};
 use crate::dialect::{DialectConfig, DialectName};
 use crate::engine::addresses::{AddressLimits, TrustedProxies};
@@ -46,6 +47,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     read_rules(reader, Rules::default());
     identity::read(reader);
     reader.origins(&options::ALLOW_ORIGIN);
+    webhook::read(reader);
     read_limits(reader, listed.is_empty());
     let endpoints: Vec<Option<EndpointConfig>> = listed
         .into_iter()
@@ -91,6 +93,7 @@ fn read_endpoint<'a>(
     let dialect = read_dialect(reader, endpoint.dialect);
     let auth = identity::read(reader);
     let origins = reader.origins(&options::ALLOW_ORIGIN);
+    let webhook = webhook::read(reader);
     reader.set_scope(None);
     Some(EndpointConfig {
         app: endpoint.app().to_owned(),
@@ -98,6 +101,7 @@ fn read_endpoint<'a>(
         auth: auth?,
         origins: origins.into_iter().collect::<Option<_>>()?,
         rules,
+        webhook: webhook?,
         path: endpoint.path,
         dialect: dialect?,
     })

@@ -69,11 +69,11 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    fn of_default(origin: Origin, text: &str) -> Self {
-        let texts = (!text.is_empty()).then(|| Text::from(text.to_owned()));
+    fn of_default<'t>(origin: Origin, texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let texts = texts.into_iter().map(|text| Text::from(text.to_owned()));
         Self {
             origin,
-            texts: texts.into_iter().collect(),
+            texts: texts.collect(),
         }
     }
 
@@ -116,7 +116,7 @@ impl Default for Settings {
         let by_name = options::ALL
             .iter()
             .map(|option| {
-                let setting = Setting::of_default(Origin::Default, option.default);
+                let setting = Setting::of_default(Origin::Default, option.defaults());
                 (option.name, setting)
             })
             .collect();
@@ -164,7 +164,7 @@ impl Settings {
             .and_then(|table| table.by_name.get(option.name))
             .cloned();
         let of_dialect = dialect_defaults::of(scope.dialect, option)
-            .map(|text| Setting::of_default(Origin::Dialect, text));
+            .map(|text| Setting::of_default(Origin::Dialect, [text]));
         let global = self.get(option).clone();
         [of_dialect, own]
             .into_iter()

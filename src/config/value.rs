@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use http::Uri;
 use ipnet::IpNet;
 
 use super::complaint::Fault;
@@ -251,12 +252,12 @@ pub(super) fn origin(text: &str) -> Result<OriginPattern, Fault> {
     })
 }
 
-/// The token in the first line of a file.
-pub(super) fn token_file(path: &str) -> Result<Secret, Fault> {
+/// The token in the first line of a file; `what` is the word for it.
+pub(super) fn token_file(path: &str, what: &str) -> Result<Secret, Fault> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Fault::new(
             format!("cannot be read ({error})"),
-            "name a file whose first line is the token",
+            format!("name a file whose first line is the {what}"),
         )
     })?;
     let line = text.lines().next().unwrap_or_default().trim();
@@ -264,10 +265,13 @@ pub(super) fn token_file(path: &str) -> Result<Secret, Fault> {
     if line.is_empty() {
         return Err(Fault::new(
             "has nothing in its first line",
-            "write the token there, such as what openssl rand -hex 32 prints",
+            format!("write the {what} there, such as what openssl rand -hex 32 prints"),
         ));
     }
-    token(line).map_err(|fault| Fault::new("holds a token that cannot be sent", fault.fix))
+    token(line).map_err(|fault| {
+        let problem = format!("holds a {what} that cannot be sent");
+        Fault::new(problem, fault.fix)
+    })
 }
 
 /// A token, as a header can carry it.
@@ -279,6 +283,33 @@ pub(super) fn token(text: &str) -> Result<Secret, Fault> {
         "cannot be sent in a header",
         "write letters, digits and signs of ASCII, without spaces",
     ))
+}
+
+/// A whole URL of another server.
+pub(super) fn url(text: &str) -> Result<Uri, Fault> {
+    const FIX: &str = "write it whole, such as https://app.example.com/shardcast";
+    let url: Uri = text.parse().map_err(|_| Fault::new("is not a URL", FIX))?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        return Err(Fault::new("does not begin with http:// or https://", FIX));
+    }
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    if url.host().unwrap_or_default().is_empty() || authority.ends_with(':') {
+        return Err(Fault::new("names no host, or half a port", FIX));
+    }
+    // It would be printed with the URL, and is not sent.
+    if authority.contains('@') {
+        return Err(Fault::new(
+            "holds a user's name",
+            "remove what stands before the @; the signature tells the app server who calls",
+        ));
+    }
+    if text.contains('#') {
+        return Err(Fault::new(
+            "has a part that is never sent",
+            "remove the # and what follows",
+        ));
+    }
+    Ok(url)
 }
 
 pub(super) fn publish_rule(text: &str) -> Result<(PublishPattern, Grant), Fault> {

@@ -43,6 +43,7 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, shards: &Sha
             endpoint.origins = other.origins.clone();
             endpoint.rules = other.rules.clone();
             endpoint.dialect = other.dialect.clone();
+            endpoint.webhook = other.webhook.clone();
         }
     }
     running.handshake = new.handshake;

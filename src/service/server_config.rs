@@ -12,6 +12,7 @@ use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
 use crate::service::Secret;
 use crate::service::identity::AuthConfig;
+use crate::service::webhook::WebhookConfig;
 
 /// Everything `serve` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +92,13 @@ pub struct EndpointConfig {
     pub origins: Vec<OriginPattern>,
     /// Who may subscribe and publish there.
     pub rules: Rules,
+    /// The app server that is asked and told about its connections.
+    pub webhook: Option<WebhookConfig>,
 }
 
 impl EndpointConfig {
     /// Whether both are the same path with the same dialect and topics: what a running server cannot
-    /// change. Limits, rules and the dialect's own settings may differ.
+    /// change. Limits, rules, the webhook and the dialect's own settings may differ.
     #[must_use]
     pub fn is_same_place(&self, other: &Self) -> bool {
         self.path == other.path

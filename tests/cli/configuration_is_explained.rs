@@ -118,6 +118,32 @@ fn checked_in_documents_are_current() {
 }
 
 #[test]
+fn configuration_on_the_page_about_webhooks_is_one() {
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/webhooks.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (toml, _) = rest.split_once("```").unwrap();
+    let secret = Written::new("webhook-secret", "hunter2\n");
+    let toml = toml.replace("/etc/shardcast/webhook-secret", secret.path());
+    let file = Written::new("webhook", &toml);
+    let output = shardcast(&["check", "--config", file.path()]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = stdout(&output);
+    let lines: Vec<&str> = toml
+        .lines()
+        .filter(|line| line.starts_with("webhook-"))
+        .collect();
+    assert!(!lines.is_empty());
+    for line in lines {
+        assert!(
+            shown.contains(&format!("\n{line}  # ")),
+            "{line} in {shown}"
+        );
+    }
+    assert!(!shown.contains("hunter2"));
+}
+
+#[test]
 fn config_needs_to_know_which_document() {
     let output = shardcast(&["config"]);
     assert_eq!(output.status.code(), Some(2));

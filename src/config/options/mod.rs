@@ -9,6 +9,7 @@ mod listening;
 mod logging;
 mod rules;
 mod times;
+mod webhook;
 
 pub use addresses::{
     CLIENT_ADDRESS_HEADER, LIMIT_LOOPBACK, MAX_CONNECTIONS_PER_ADDRESS, MAX_HANDSHAKE_RATE,
@@ -27,11 +28,15 @@ pub use listening::{DEV_ECHO, ENDPOINT, LISTEN};
 pub use logging::{LOG_FORMAT, LOG_LEVEL};
 pub use rules::{ALLOW_ORIGIN, ALLOW_PUBLISH, ALLOW_SUBSCRIBE};
 pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
+pub use webhook::{
+    WEBHOOK_CONCURRENCY, WEBHOOK_EVENTS, WEBHOOK_HEADER, WEBHOOK_RETRIES, WEBHOOK_SECRET,
+    WEBHOOK_SECRET_FILE, WEBHOOK_TIMEOUT, WEBHOOK_URL,
+};
 
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 40] = [
+pub static ALL: [&OptionRecord; 48] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -51,6 +56,14 @@ pub static ALL: [&OptionRecord; 40] = [
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
     &ALLOW_ORIGIN,
+    &WEBHOOK_URL,
+    &WEBHOOK_EVENTS,
+    &WEBHOOK_TIMEOUT,
+    &WEBHOOK_RETRIES,
+    &WEBHOOK_CONCURRENCY,
+    &WEBHOOK_HEADER,
+    &WEBHOOK_SECRET_FILE,
+    &WEBHOOK_SECRET,
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -75,7 +88,7 @@ pub static ALL: [&OptionRecord; 40] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 18] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 26] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -94,6 +107,14 @@ pub static OF_ENDPOINTS: [&OptionRecord; 18] = [
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
     &ALLOW_ORIGIN,
+    &WEBHOOK_URL,
+    &WEBHOOK_EVENTS,
+    &WEBHOOK_TIMEOUT,
+    &WEBHOOK_RETRIES,
+    &WEBHOOK_CONCURRENCY,
+    &WEBHOOK_HEADER,
+    &WEBHOOK_SECRET_FILE,
+    &WEBHOOK_SECRET,
 ];
 
 #[cfg(test)]

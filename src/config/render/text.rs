@@ -74,8 +74,7 @@ pub(super) fn values<'t>(
 /// The default as TOML; an option without one is shown as an empty text or list.
 pub(super) fn default_value(option: &OptionRecord) -> String {
     if option.repeatable {
-        let texts = (!option.default.is_empty()).then_some(option.default);
-        values(option, texts)
+        values(option, option.defaults())
     } else {
         value(option, option.default)
     }
@@ -122,6 +121,7 @@ pub(super) fn bounds(kind: Kind) -> String {
             )
         }
         Kind::TokenFile => "the path of a file".to_owned(),
+        Kind::Url => "a URL that begins with http:// or https://".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::config::option::Kind;
 
 #[test]
 fn each_faulty_value_names_flag_value_and_fix() {
-    let cases: [(&OptionRecord, &str, &str); 29] = [
+    let cases: [(&OptionRecord, &str, &str); 36] = [
         (
             &options::LISTEN,
             "localhost:7001",
@@ -150,6 +150,41 @@ fn each_faulty_value_names_flag_value_and_fix() {
             &options::DRAIN_TIMEOUT,
             "2days",
             "is too long; write at most 1day",
+        ),
+        (
+            &options::WEBHOOK_URL,
+            "app.example.com/hook",
+            "is not a URL; write it whole, such as https://app.example.com/shardcast",
+        ),
+        (
+            &options::WEBHOOK_URL,
+            "/hook",
+            "does not begin with http:// or https://; write it whole, such as https://app.example.com/shardcast",
+        ),
+        (
+            &options::WEBHOOK_URL,
+            "ftp://app/hook",
+            "does not begin with http:// or https://; write it whole, such as https://app.example.com/shardcast",
+        ),
+        (
+            &options::WEBHOOK_URL,
+            "https://app:/hook",
+            "names no host, or half a port; write it whole, such as https://app.example.com/shardcast",
+        ),
+        (
+            &options::WEBHOOK_URL,
+            "https://ann@app/hook",
+            "holds a user's name; remove what stands before the @; the signature tells the app server who calls",
+        ),
+        (
+            &options::WEBHOOK_URL,
+            "https://app/hook#top",
+            "has a part that is never sent; remove the # and what follows",
+        ),
+        (
+            &options::WEBHOOK_TIMEOUT,
+            "6s",
+            "is too long; write at most 5s",
         ),
     ];
     for (option, value, said) in cases {

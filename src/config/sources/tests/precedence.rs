@@ -1,7 +1,10 @@
 //! Each origin beats the ones below it: a row for each kind of value.
 
 use super::*;
+use crate::config::option::Group;
 use crate::service::identity::KeySource;
+
+mod webhook;
 
 /// One option at every origin: the texts differ, and `shown` tells which one counts.
 struct Row {
@@ -18,6 +21,12 @@ struct Row {
 
 /// A row for each kind of value.
 fn rows() -> Vec<Row> {
+    let mut rows = webhook::rows();
+    rows.extend(rows_of_the_rest());
+    rows
+}
+
+fn rows_of_the_rest() -> Vec<Row> {
     vec![
         Row {
             option: &options::LISTEN,
@@ -319,9 +328,14 @@ fn each_origin_beats_the_ones_below_it_for_each_kind_of_value() {
         // All sources below the one in question speak too; then every one alone.
         for below in [true, false] {
             let file = |with_file: bool, with_table: bool| {
+                let base = if webhook::needs_url(row.option) {
+                    "webhook-url = \"http://c/\"\n"
+                } else {
+                    ""
+                };
                 let file = if with_file { of_file.as_str() } else { "" };
                 let table = if with_table { of_table.as_str() } else { "" };
-                format!("{file}{table}")
+                format!("{base}{file}{table}")
             };
             let cases = [
                 (file(false, false), false, false),
