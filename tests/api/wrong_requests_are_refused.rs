@@ -23,6 +23,7 @@ fn bad_publication_is_refused_by_name() {
             ("", 400, "bad_request"),
             ("{", 400, "bad_request"),
             ("[]", 400, "bad_request"),
+            (r#"[null,"c","e",1,null]"#, 400, "bad_request"),
             (r#"{"channel":"c"}"#, 400, "bad_request"),
             (r#"{"channel":"c","event":1}"#, 400, "bad_request"),
             (r#"{"channel":"c","event":"e","data":}"#, 400, "bad_request"),
@@ -51,6 +52,26 @@ fn bad_publication_is_refused_by_name() {
                     .as_str()
                     .is_some_and(|text| text.len() > 10)
             );
+        }
+        subscriber.expect_nothing_unread();
+    }
+}
+
+/// Fields in a list, in the order in which the server happens to keep them, are no publication.
+#[test]
+fn batch_is_an_object_of_objects() {
+    for server in servers(&[1], &[]) {
+        let mut subscriber = Client::open(server.addr);
+        subscriber.subscribe("c");
+        for body in [
+            r#"[[{"channel":"c","event":"e"}]]"#,
+            r#"{"publications":[["/_broadcast","c","e",1,null]]}"#,
+            r#"{"publications":{}}"#,
+        ] {
+            let answer = post(api(&server), "/v1/publish/batch", body);
+            assert_eq!(answer.status, 400, "{body}: {answer:?}");
+            let message = answer.json()["message"].to_string();
+            assert!(message.contains("expected a"), "{message}");
         }
         subscriber.expect_nothing_unread();
     }

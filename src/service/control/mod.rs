@@ -11,6 +11,7 @@ mod idempotency;
 mod inspect;
 mod membership;
 mod metrics;
+mod object;
 mod openapi;
 mod publish;
 mod send;

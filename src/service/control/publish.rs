@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
+use super::object::Object;
 use super::shards::CallError;
 use super::{App, Control, SharedControl};
 use crate::base::limits::NAME_BYTES_MAX;
@@ -89,8 +90,8 @@ pub(super) struct Published {
 #[serde(deny_unknown_fields)]
 pub(super) struct BatchRequest {
     /// In the order in which they take effect; at most 1,000.
-    #[schema(max_items = 1000)]
-    publications: Vec<PublishRequest>,
+    #[schema(value_type = Vec<PublishRequest>, max_items = 1000)]
+    publications: Vec<Object<PublishRequest>>,
 }
 
 /// What became of each publication of a batch, in its order.
@@ -122,9 +123,9 @@ pub(super) enum BatchResult {
 ), security(("token" = [])))]
 pub(super) async fn publish(
     State(control): State<SharedControl>,
-    request: Result<Json<PublishRequest>, JsonRejection>,
+    request: Result<Json<Object<PublishRequest>>, JsonRejection>,
 ) -> Result<Json<Published>, ApiError> {
-    let Json(request) = request?;
+    let Json(Object(request)) = request?;
     control.publish(request).await.map(Json)
 }
 
@@ -138,9 +139,9 @@ pub(super) async fn publish(
 ), security(("token" = [])))]
 pub(super) async fn publish_batch(
     State(control): State<SharedControl>,
-    request: Result<Json<BatchRequest>, JsonRejection>,
+    request: Result<Json<Object<BatchRequest>>, JsonRejection>,
 ) -> Result<Json<BatchResponse>, ApiError> {
-    let Json(BatchRequest { publications }) = request?;
+    let Json(Object(BatchRequest { publications })) = request?;
     if publications.len() > BATCH_MAX {
         return Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -150,7 +151,7 @@ pub(super) async fn publish_batch(
     }
     let mut results = Vec::with_capacity(publications.len());
     // One after the other: their order is the caller's.
-    for request in publications {
+    for Object(request) in publications {
         results.push(match control.publish(request).await {
             Ok(published) => BatchResult::Published(published),
             Err(error) => BatchResult::Refused(error.body),
