@@ -4,6 +4,7 @@
 //! `fuzz_targets/` hands them to libFuzzer, `tests/smoke.rs` runs them on stable over the corpora
 //! and over changes to them. fuzz/README.md says how to run either.
 
+mod api;
 mod envelope;
 mod frames;
 mod head;
@@ -14,6 +15,7 @@ mod shard;
 mod strav;
 mod world;
 
+pub use api::api;
 pub use envelope::envelope;
 pub use frames::frames;
 pub use head::head;
@@ -25,7 +27,8 @@ pub use strav::strav;
 pub type Body = fn(&[u8]);
 
 /// All targets, by the name of their corpus and of their binary.
-pub const TARGETS: [(&str, Body); 6] = [
+pub const TARGETS: [(&str, Body); 7] = [
+    ("api", api),
     ("envelope", envelope),
     ("frames", frames),
     ("head", head),

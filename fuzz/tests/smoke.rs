@@ -127,6 +127,11 @@ fn smoke(target: &str) {
 }
 
 #[test]
+fn api() {
+    smoke("api");
+}
+
+#[test]
 fn envelope() {
     smoke("envelope");
 }

@@ -8,6 +8,7 @@ mod control;
 mod drain;
 mod histogram;
 pub mod identity;
+mod in_process;
 pub mod outbound;
 mod process;
 mod reload;
@@ -20,6 +21,8 @@ pub mod webhook;
 mod worker;
 
 pub use control::Secret;
+#[doc(hidden)]
+pub use in_process::InProcess;
 pub use process::connections_that_fit;
 pub use server::{ServeError, Served, serve};
 pub use server_config::{

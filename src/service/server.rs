@@ -161,7 +161,12 @@ async fn bind_api(api: Option<&ApiConfig>) -> Result<Option<TcpListener>, ServeE
     })
 }
 
-fn control(config: &ServerConfig, api: &ApiConfig, common: &Common, shards: Shards) -> Control {
+pub(super) fn control(
+    config: &ServerConfig,
+    api: &ApiConfig,
+    common: &Common,
+    shards: Shards,
+) -> Control {
     Control {
         shards,
         interest: Arc::clone(&common.interest),

@@ -12,17 +12,18 @@ use super::process::{AbortOnPanic, connections_that_fit, random_key};
 use super::server::{ServeError, setup};
 use super::server_config::{EndpointConfig, ServerConfig};
 use super::started::Started;
-use super::worker::{Report, Worker};
+use super::worker::{Command, Report, Worker};
 use crate::base::ids::{IdKey, ShardId};
-use crate::base::limits::MAILBOX_LETTERS_MAX;
+use crate::base::limits::{HandshakeLimits, MAILBOX_LETTERS_MAX};
 use crate::base::time::Clock;
 use crate::engine::admission::Admission;
 use crate::engine::interest::Interest;
-use crate::engine::mailbox::connect;
+use crate::engine::mailbox::{Inbox, Mesh, connect};
 use crate::engine::shard::{Shard, ShardConfig};
 use crate::runtime::{Driver, RingSize, ShardSetup, Waker, run_shard};
 
 /// What the shards and the control thread have in common.
+#[derive(Clone)]
 pub(super) struct Common {
     pub(super) clock: Clock,
     pub(super) connections_max: usize,
@@ -52,6 +53,32 @@ impl Common {
             id_key: IdKey::new(random_key()),
             seed,
         }
+    }
+
+    /// One shard's worker, built on the thread that is to be its own.
+    pub(super) fn worker(
+        &self,
+        endpoints: Vec<EndpointConfig>,
+        handshake: HandshakeLimits,
+        (mesh, inbox): (Mesh, Inbox<Command>),
+        wakers: Arc<[Waker]>,
+        reports: mpsc::Sender<Report>,
+    ) -> Worker {
+        let id = mesh.me();
+        let config = ShardConfig {
+            id,
+            endpoints: self.apps.endpoints(endpoints),
+            apps: self.apps.count(),
+            handshake,
+            admission: self.admission.clone(),
+            id_key: self.id_key,
+            seed: self.seed,
+            interest: Arc::clone(&self.interest),
+            mesh,
+        };
+        let shard = Shard::new(config, self.clock.now());
+        let health = Arc::clone(&self.health);
+        Worker::new(id, shard, inbox, self.clock, wakers, reports, health)
     }
 }
 
@@ -87,26 +114,13 @@ pub(super) fn start_shards(
             listener,
             waker,
         };
-        let (apps, endpoints) = (common.apps.clone(), config.endpoints.clone());
-        let (interest, admission) = (Arc::clone(&common.interest), common.admission.clone());
-        let (id_key, seed, clock) = (common.id_key, common.seed, common.clock);
-        let (handshake, health) = (config.handshake, Arc::clone(&common.health));
+        let (common, endpoints, handshake) =
+            (common.clone(), config.endpoints.clone(), config.handshake);
         let (wakers, reports) = (Arc::clone(&wakers), report_sender.clone());
         let run = move || {
             let _abort = AbortOnPanic;
-            let shard_config = ShardConfig {
-                id,
-                endpoints: apps.endpoints(endpoints),
-                apps: apps.count(),
-                handshake,
-                admission,
-                id_key,
-                seed,
-                interest,
-                mesh,
-            };
-            let shard = Shard::new(shard_config, clock.now());
-            let worker = Worker::new(id, shard, inbox, clock, wakers, reports.clone(), health);
+            let lanes = (mesh, inbox);
+            let worker = common.worker(endpoints, handshake, lanes, wakers, reports.clone());
             let started = reports.clone();
             let ran = run_shard(shard_setup, worker, move |driver| {
                 let _gone = started.try_send(Report::Started(id, driver));

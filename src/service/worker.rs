@@ -181,7 +181,7 @@ impl Worker {
         *self.now.get_or_insert_with(|| self.clock.now())
     }
 
-    fn take_commands(&mut self, now: Now, sockets: &Sockets) {
+    pub(super) fn take_commands(&mut self, now: Now, sockets: &Sockets) {
         while let Ok(command) = self.inbox.take_command() {
             match command {
                 Command::Drain(phase) => {
