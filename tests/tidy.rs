@@ -101,17 +101,49 @@ fn upward_import_is_noticed() {
     assert!(upward_imports("engine", "use crate::codec::ws;\n// crate::cli").is_empty());
 }
 
+/// The lint that denies unsafe code everywhere, unless a source says otherwise. (In two parts, or this
+/// source would say so.)
+const UNSAFE_LINT: &str = concat!("unsafe", "_code");
+
+/// Whether a source says something else about that lint: with `allow`, with `expect`, on one line or
+/// on several.
+fn relaxes_unsafe_lint(source: &str) -> bool {
+    source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .any(|line| line.contains(UNSAFE_LINT))
+}
+
 #[test]
-fn unsafe_code_is_in_the_runtime_only() {
-    for path in sources("src") {
-        let source = fs::read_to_string(&path).expect("a text");
-        let allowed = path.components().any(|part| part.as_os_str() == "runtime");
-        assert!(
-            allowed || !source.contains("allow(unsafe_code)"),
-            "{} allows unsafe code",
-            path.display()
-        );
+fn unsafe_is_in_the_runtime_only() {
+    for folder in ["src", "benches", "tests", "loadtest", "fuzz"] {
+        for path in sources(folder) {
+            let source = fs::read_to_string(&path).expect("a text");
+            let allowed = path.starts_with(runtime());
+            assert!(
+                allowed || !relaxes_unsafe_lint(&source),
+                "{} has unsafe code",
+                path.display()
+            );
+        }
     }
+}
+
+fn runtime() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/runtime")
+}
+
+#[test]
+fn unsafe_is_noticed() {
+    for attribute in ["#[allow(?)]", "#![expect(?)]", "#[expect(\n    ?,\n)]"] {
+        let source = attribute.replace('?', UNSAFE_LINT);
+        assert!(relaxes_unsafe_lint(&source), "{source}");
+    }
+    assert!(!relaxes_unsafe_lint(&format!("// {UNSAFE_LINT}")));
+    let in_use = sources("src/runtime")
+        .into_iter()
+        .any(|path| relaxes_unsafe_lint(&fs::read_to_string(path).expect("a text")));
+    assert!(in_use, "the runtime needs none: deny it there too");
 }
 
 #[test]
