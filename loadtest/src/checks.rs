@@ -1,66 +1,7 @@
-//! Whether every delivery was right: one track for each publisher a subscriber hears, and the faults.
-
-use std::ops::Range;
+//! What was not right, in numbers and a few words. (What is right in a stream of deliveries, `shardcast-contract` says.)
 
 /// The first faults are kept in words; more of them say no more.
 const SAMPLES_MAX: usize = 5;
-
-/// What one subscriber has of one publisher's publications to its topic.
-///
-/// Everything below `next` has arrived, except what `missing` lists.
-#[derive(Debug, Default)]
-pub(crate) struct Track {
-    next: u64,
-    /// Places that were passed over: ascending, not overlapping. Almost always none.
-    missing: Vec<Range<u64>>,
-}
-
-/// How a delivery stands to those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// The first of its place, after all before it or after a gap.
-    Forward,
-    /// The first of its place, but later ones came before it.
-    Reordered,
-    /// It was here already.
-    Duplicate,
-}
-
-impl Track {
-    /// Notes the delivery at `place`.
-    #[inline]
-    pub(crate) fn arrive(&mut self, place: u64) -> Arrival {
-        if place == self.next {
-            self.next += 1;
-            return Arrival::Forward;
-        }
-        self.arrive_out_of_line(place)
-    }
-
-    /// How many of `published` publications have not arrived.
-    pub(crate) fn lost(&self, published: u64) -> u64 {
-        let passed_over = self.missing.iter().map(|range| range.end - range.start);
-        let passed_over: u64 = passed_over.sum();
-        published.saturating_sub(self.next) + passed_over
-    }
-
-    #[cold]
-    fn arrive_out_of_line(&mut self, place: u64) -> Arrival {
-        if place > self.next {
-            self.missing.push(self.next..place);
-            self.next = place + 1;
-            return Arrival::Forward;
-        }
-        let Some(index) = self.missing.iter().position(|range| range.contains(&place)) else {
-            return Arrival::Duplicate;
-        };
-        let range = self.missing[index].clone();
-        let halves = [range.start..place, place + 1..range.end];
-        let halves = halves.into_iter().filter(|half| !half.is_empty());
-        self.missing.splice(index..=index, halves);
-        Arrival::Reordered
-    }
-}
 
 /// A delivery or connection that was not right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,47 +99,6 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn arrivals(places: &[u64]) -> (Track, Vec<Arrival>) {
-        let mut track = Track::default();
-        let arrivals = places.iter().map(|place| track.arrive(*place)).collect();
-        (track, arrivals)
-    }
-
-    #[test]
-    fn in_order_nothing_is_lost() {
-        let (track, seen) = arrivals(&[0, 1, 2, 3]);
-        assert_eq!(seen, [Arrival::Forward; 4]);
-        assert_eq!(track.lost(4), 0);
-        assert_eq!(track.lost(6), 2, "those after the last are lost too");
-    }
-
-    #[test]
-    fn a_gap_is_lost_until_it_is_filled() {
-        let (track, _) = arrivals(&[0, 3]);
-        assert_eq!(track.lost(4), 2);
-        let (track, seen) = arrivals(&[0, 3, 1, 2]);
-        assert_eq!(seen[2..], [Arrival::Reordered; 2]);
-        assert_eq!(track.lost(4), 0);
-    }
-
-    #[test]
-    fn the_middle_of_a_gap_leaves_both_its_sides() {
-        let (mut track, _) = arrivals(&[6, 3]);
-        assert_eq!(track.lost(7), 5);
-        assert_eq!(track.arrive(3), Arrival::Duplicate);
-        assert_eq!(track.arrive(2), Arrival::Reordered);
-        assert_eq!(track.arrive(4), Arrival::Reordered);
-        assert_eq!(track.lost(7), 3);
-    }
-
-    #[test]
-    fn a_second_copy_is_a_duplicate_wherever_it_comes() {
-        let (track, seen) = arrivals(&[0, 0, 1, 0, 2, 1]);
-        let duplicates = seen.iter().filter(|seen| **seen == Arrival::Duplicate);
-        assert_eq!(duplicates.count(), 3);
-        assert_eq!(track.lost(3), 0);
-    }
 
     #[test]
     fn faults_add_up_and_keep_a_few_words() {

@@ -95,7 +95,7 @@ pub(crate) struct Plan {
     pub(crate) narrow: u32,
     /// Clients in 16 that publish.
     pub(crate) publishers: u32,
-    /// Whether the run ends with a drain.
+    /// Whether the run ends with a drain, or comes to one on its way.
     pub(crate) drains: bool,
     /// Milliseconds that pass at once.
     pub(crate) elapse_ms_max: u32,

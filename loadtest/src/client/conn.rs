@@ -1,7 +1,8 @@
 //! One connection: its wire and what it is there for.
 
+use shardcast_contract::Track;
+
 use super::wire::Wire;
-use crate::checks::Track;
 use crate::topology::Client;
 
 /// A connection of this thread.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use shardcast_contract::Arrival;
+
 use super::conn::{Absence, Conn, Seat, Stage};
 use super::flights::{Arrivals, Landed};
 use super::shared::{Counts, Shared};
 use super::wire::{Incoming, Out};
 use crate::body::{BodyFault, RecentBodies};
-use crate::checks::{Arrival, Fault, Faults};
+use crate::checks::{Fault, Faults};
 use crate::envelope::{self, ServerMessage};
 use crate::frames::Opcode;
 use crate::plan::Phases;
@@ -125,7 +127,7 @@ impl Receiver {
         };
         let arrival = seat.tracks[index].arrive(place);
         match arrival {
-            Arrival::Forward => {}
+            Arrival::InOrder | Arrival::AfterGap(_) => {}
             Arrival::Reordered => self.note(Fault::Reordered, || {
                 format!("client {}: publication {stamp:?} came late", seat.index)
             }),

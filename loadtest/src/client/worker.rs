@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::epoll::{Event, EventFlags};
+use shardcast_contract::Track;
 
 use super::conn::{Absence, Conn, Seat, Stage};
 use super::poller::{Poller, TIMER, WAKE};
@@ -14,7 +15,7 @@ use super::receiver::Receiver;
 use super::returning::Returning;
 use super::shared::Shared;
 use super::wire::{Incoming, Wire};
-use crate::checks::{Fault, Faults, Track};
+use crate::checks::{Fault, Faults};
 use crate::failure::Failure;
 use crate::frames::Opcode;
 use crate::machine;

@@ -85,7 +85,7 @@ fn open_loop_owes_nothing_of_the_time_that_was_cut_off() {
 
 #[test]
 fn fault_before_the_interrupt_fails_the_run() {
-    let ended = interrupted(Plant::Drop, "--rate 200", 30);
+    let ended = interrupted(Plant::Deliver(&[1, 2, 3]), "--rate 200", 30);
     assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
     assert_eq!(ended.report["verdict"], "failed");
     assert_eq!(ended.fault("lost"), 1);

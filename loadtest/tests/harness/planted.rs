@@ -8,12 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shardcast_contract::planted::PUBLISHED;
 
 /// The answer to the key that the harness sends (the example of RFC 6455).
 const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
     connection: upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// The publication at which a fault that happens once happens.
+/// The publication at which a fault that happens once happens, counted from 1.
 const FAULTY: u64 = 20;
 
 /// How long anything may take that should happen at once: never reached unless something is broken.
@@ -24,12 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) enum Plant {
     /// Nothing.
     Nothing,
-    /// One subscriber misses one publication.
-    Drop,
-    /// One subscriber gets one publication twice.
-    Duplicate,
-    /// One subscriber gets one publication after the next.
-    Swap,
+    /// One subscriber gets these of [`shardcast_contract::planted::PUBLISHED`] publications, in this order.
+    Deliver(&'static [u64]),
     /// One subscriber gets a publication of a topic it does not have.
     ForeignTopic,
     /// One subscriber gets a publication of another topic under its own topic's name.
@@ -74,8 +71,7 @@ struct State {
     subscribes: u64,
     published: u64,
     first: Option<Value>,
-    held: Vec<u8>,
-    held_count: u32,
+    held: Vec<Vec<u8>>,
 }
 
 struct Server {
@@ -192,31 +188,32 @@ impl Server {
             return;
         }
         if self.plant == Plant::Coalesce {
-            state.held.extend(frame(message.to_string().as_bytes()));
-            state.held_count += 1;
-            if state.held_count < 4 {
+            state.held.push(frame(message.to_string().as_bytes()));
+            if state.held.len() < 4 {
                 return;
             }
-            state.held_count = 0;
         }
-        let held = std::mem::take(&mut state.held);
-        let State {
-            topics, held: hold, ..
-        } = &mut *state;
+        let State { topics, held, .. } = &mut *state;
         let subscribers = topics.get(topic).map_or(&[][..], Vec::as_slice);
         for (index, subscriber) in subscribers.iter().enumerate() {
             let is_faulty = index == 0 && number == FAULTY;
             match self.plant {
-                Plant::Coalesce => put(subscriber, &held),
+                Plant::Coalesce => put(subscriber, &held.concat()),
                 Plant::OddButRight => put(subscriber, &odd_but_right(number, &message)),
                 Plant::Trickle => trickle(subscriber, &message),
-                Plant::Swap if is_faulty => *hold = frame(message.to_string().as_bytes()),
+                Plant::Deliver(places) if index == 0 && is_among_planted(number) => {
+                    held.push(frame(message.to_string().as_bytes()));
+                    if held.len() as u64 == PUBLISHED {
+                        let frames = places.iter().map(|place| &held[*place as usize]);
+                        put(subscriber, &frames.flatten().copied().collect::<Vec<u8>>());
+                    }
+                }
                 _ if is_faulty => self.misbehave(subscriber, &message, &first),
                 _ => self.send(subscriber, &message),
             }
-            if self.plant == Plant::Swap && index == 0 {
-                put(subscriber, &held);
-            }
+        }
+        if self.plant == Plant::Coalesce {
+            held.clear();
         }
     }
 
@@ -224,8 +221,6 @@ impl Server {
         let mut message = message.clone();
         match self.plant {
             Plant::Nothing => {}
-            Plant::Drop => return,
-            Plant::Duplicate => self.send(subscriber, &message),
             Plant::ForeignTopic => {
                 let mut other = message.clone();
                 other["c"] = "load.other".into();
@@ -263,6 +258,11 @@ impl Server {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a publication is one of those that a [`Plant::Deliver`] is about.
+fn is_among_planted(number: u64) -> bool {
+    (FAULTY..FAULTY + PUBLISHED).contains(&number)
 }
 
 /// Ids that any client must take, one after the other, and keys in an order of their own.

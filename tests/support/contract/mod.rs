@@ -25,6 +25,7 @@ mod said;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use shardcast::base::ids::Ulid;
+use shardcast_contract::{Arrival, Track};
 
 pub(crate) use broken::{Broken, Checked, broken};
 pub(crate) use said::{Channel, Reply, Request, Said, data, publish_text, read_text};
@@ -43,8 +44,8 @@ pub(crate) struct Membership {
     pub(crate) since: usize,
     /// An unsubscribe has been sent: nothing more need come.
     pub(crate) is_ending: bool,
-    /// The last number of each publisher.
-    pub(crate) seen: BTreeMap<usize, usize>,
+    /// The publishers that it has got something of.
+    pub(crate) heard: BTreeSet<usize>,
 }
 
 /// What is known about one client.
@@ -62,8 +63,8 @@ pub(crate) struct Seat {
     will_have: BTreeSet<usize>,
     /// Channels that it has been a member of, and left.
     left: BTreeSet<usize>,
-    /// The last number of each publisher and channel, over all memberships.
-    last: BTreeMap<(usize, usize), usize>,
+    /// What it has got of each publisher and channel, over all memberships.
+    pub(crate) tracks: BTreeMap<(usize, usize), Track>,
     /// The last id that its own shard gave.
     last_id: Ulid,
     messages: u64,
@@ -129,7 +130,7 @@ impl Checker {
             members: BTreeMap::new(),
             will_have: BTreeSet::new(),
             left: BTreeSet::new(),
-            last: BTreeMap::new(),
+            tracks: BTreeMap::new(),
             last_id: Ulid(0),
             messages: 0,
             end: ends::End::default(),
@@ -247,7 +248,7 @@ impl Checker {
                 seat.members.entry(asked.channel).or_insert(Membership {
                     since: sent[asked.channel],
                     is_ending,
-                    seen: BTreeMap::new(),
+                    heard: BTreeSet::new(),
                 });
             }
             return Ok(());
@@ -287,11 +288,16 @@ impl Checker {
             return broken("bodies", format!("{who} was never sent"));
         };
         let seat = &mut self.seats[client];
-        match seat.last.insert((publisher, channel), number) {
-            Some(last) if last == number => return broken("C4", format!("{who} twice")),
-            Some(last) if last > number => return broken("C3", format!("{who} after {last}")),
-            _ => {}
-        }
+        let track = seat.tracks.entry((publisher, channel)).or_default();
+        let gap = match track.arrive(number as u64) {
+            Arrival::InOrder => None,
+            Arrival::AfterGap(gap) => Some(gap),
+            Arrival::Duplicate => return broken("C4", format!("{who} twice")),
+            Arrival::Reordered => {
+                let last = track.next() - 1;
+                return broken("C3", format!("{who} after {last}"));
+            }
+        };
         if publisher == client {
             seat.got_own(channel, number)?;
         }
@@ -299,15 +305,17 @@ impl Checker {
         let Some(membership) = seat.members.get_mut(&channel) else {
             return broken("C2", format!("{who}, {}", seat.why_no_member(channel)));
         };
-        let last_seen = membership.seen.insert(publisher, number);
-        let first_owed = places.partition_point(|place| *place < membership.since);
-        let expected = last_seen.map_or(first_owed, |last| last + 1);
-        if number > expected {
-            let rule = if last_seen.is_some() { "C5" } else { "C1" };
-            if !around.may_miss {
-                return broken(rule, format!("{who}, but {expected} never came"));
+        let is_first = membership.heard.insert(publisher);
+        if let Some(gap) = gap {
+            let first_owed = places.partition_point(|place| *place < membership.since) as u64;
+            let expected = if is_first { first_owed } else { gap.start };
+            if number as u64 > expected {
+                if !around.may_miss {
+                    let rule = if is_first { "C1" } else { "C5" };
+                    return broken(rule, format!("{who}, but {expected} never came"));
+                }
+                self.missing += number as u64 - expected;
             }
-            self.missing += (number - expected) as u64;
         }
         let accepted = self.accepted.entry((publisher, channel)).or_default();
         *accepted = (number + 1).max(*accepted);

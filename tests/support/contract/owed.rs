@@ -58,14 +58,17 @@ impl Checker {
                     let accepted = self.accepted.get(&(*publisher, *channel));
                     accepted.copied().unwrap_or(0)
                 };
-                let first_owed = places.partition_point(|place| *place < membership.since);
-                let seen = membership.seen.get(publisher);
-                let next = seen.map_or(first_owed, |last| last + 1);
+                let has_heard = membership.heard.contains(publisher);
+                let next = if has_heard {
+                    self.seats[client].tracks[&(*publisher, *channel)].next() as usize
+                } else {
+                    places.partition_point(|place| *place < membership.since)
+                };
                 if next >= accepted {
                     continue;
                 }
                 if !around.may_miss {
-                    let rule = if seen.is_some() { "C5" } else { "C1" };
+                    let rule = if has_heard { "C5" } else { "C1" };
                     let what = format!(
                         "client {client} never got {publisher}'s numbers {next}..{accepted} on \
                          channel {channel}"
