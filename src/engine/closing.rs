@@ -74,7 +74,7 @@ impl Shard {
         if !self.is_open(key) {
             return;
         }
-        self.leave(key, cause);
+        self.leave_with(key, cause, disconnect.as_ref());
         if let Some(Disconnect { code, reason }) = disconnect {
             self.write_last(key, |out| write_close(out, code, &reason));
         }
@@ -89,6 +89,13 @@ impl Shard {
 
     /// Takes a connection out of everything: topics, waiting, counters. Its frames stay.
     pub(super) fn leave(&mut self, key: Key, cause: Cause) {
+        self.leave_with(key, cause, None);
+    }
+
+    fn leave_with(&mut self, key: Key, cause: Cause, told: Option<&Disconnect>) {
+        if self.is_open(key) {
+            self.happen_to_end(key, cause, told);
+        }
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::identity::Identity;
 use super::rules::Rules;
-use crate::base::ids::{ConnId, Ulid};
+use crate::base::ids::ConnId;
 use crate::codec::http::{Refusal, UpgradeRequest};
 
 /// What is to be decided about one connection.
@@ -145,7 +145,7 @@ pub struct Newcomer {
     /// The request as it came.
     pub request: Arc<UpgradeRequest>,
     /// The client's address: behind a trusted proxy what that says, if it says anything.
-    pub peer: Option<IpAddr>,
+    pub peer: IpAddr,
     /// The token found in the request, if the endpoint looks for one.
     pub token: Option<String>,
 }
@@ -155,8 +155,8 @@ pub struct Newcomer {
 pub struct Asked {
     /// The connection it is about.
     pub conn: ConnId,
-    /// Its public id.
-    pub id: Ulid,
+    /// Its public id as its client knows it.
+    pub id: Arc<str>,
     /// Its endpoint, by index.
     pub endpoint: u16,
     /// What is known about its peer.

@@ -210,8 +210,10 @@ pub struct Dispatch<'m> {
     pub event: Cow<'m, str>,
     /// With what: JSON.
     pub data: Option<Cow<'m, [u8]>>,
-    /// The public ids of connections that must not get it.
-    pub exclude: SmallVec<[Ulid; 1]>,
+    /// Whether the connection that it is about, when it would get it, is left out.
+    pub exclude_sender: bool,
+    /// The public ids of others that must not get it.
+    pub exclude: Vec<Ulid>,
 }
 
 /// Whom a [`Dispatch`] goes to.
@@ -362,6 +364,7 @@ impl Dispatch<'_> {
             topic: Cow::Owned(self.topic.into_owned()),
             event: Cow::Owned(self.event.into_owned()),
             data: self.data.map(|data| Cow::Owned(data.into_owned())),
+            exclude_sender: self.exclude_sender,
             exclude: self.exclude,
         }
     }

@@ -1,6 +1,6 @@
 //! What an endpoint wants to know of somebody who asks for an upgrade, and how that is waited for.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::conn::Phase;
@@ -30,6 +30,8 @@ pub struct Door {
     pub needs_token: bool,
     /// Whether the application is asked about everybody.
     pub asks_always: bool,
+    /// Whether what happens to connections is noted for [`Shard::poll_happening`].
+    pub tells: bool,
 }
 
 impl Door {
@@ -79,7 +81,9 @@ impl Shard {
         let request = Arc::new(request);
         let newcomer = Newcomer {
             request: Arc::clone(&request),
-            peer: self.peer_of(key),
+            peer: self
+                .peer_of(key)
+                .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             token,
         };
         let Some(ticket) = self.inquire(key, Inquiry::Admit(Box::new(newcomer))) else {

@@ -55,6 +55,12 @@ impl Shard {
     /// Sends what the application wants sent about a connection's message; as [`Self::publish`], and
     /// nobody is told about it.
     pub(super) fn dispatch(&mut self, now: Now, key: Key, dispatch: &Dispatch<'_>) -> Option<Wait> {
+        let own_id = self.conns.get(key)?.id;
+        let own_id = dispatch.exclude_sender.then_some(own_id);
+        let exclude: SmallVec<[Ulid; 1]> = own_id
+            .into_iter()
+            .chain(dispatch.exclude.iter().copied())
+            .collect();
         let publication = Publication {
             app: self.endpoint_of(key)?.app,
             topic: &dispatch.topic,
@@ -70,7 +76,7 @@ impl Shard {
             kind: DataKind::Json,
             id: self.next_id(now),
             origin: Origin::Conn(self.conn_id(key)),
-            exclude: &dispatch.exclude,
+            exclude: &exclude,
         };
         let is_full = self.spread(key, &publication);
         is_full.then_some(Wait::Room { topic: None })

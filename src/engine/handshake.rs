@@ -8,6 +8,7 @@ use super::conn::{NEVER_MS, Phase};
 use super::dialect::{Acceptance, UpgradeDecision};
 use super::disconnect::Cause;
 use super::door::Pending;
+use super::happening::Happened;
 use super::origin::OriginPattern;
 use super::shard::Shard;
 use super::turn_log::FrameKind;
@@ -72,6 +73,11 @@ impl From<Cause> for Refused {
 impl Shard {
     /// Who is there: counts a new connection for its address, unless a proxy will tell another.
     pub(super) fn meet(&mut self, now: Now, key: Key, peer: IpAddr) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && let Phase::Handshaking(handshake) = &mut conn.phase
+        {
+            handshake.peer = Some(peer);
+        }
         let addresses = self.admission.addresses();
         if addresses.proxies().include(peer) {
             if let Some(conn) = self.conns.get_mut(key) {
@@ -184,6 +190,7 @@ impl Shard {
         conn.deadline_ms = NEVER_MS;
         conn.pinged_ms = now.monotonic_ms;
         self.stats.upgraded += 1;
+        self.happen(key, Happened::Connected);
         self.schedule(key);
         let actions = self.consult(key, |dialect, view, actions| {
             dialect.on_open(view, actions);

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::conn::Conn;
 use super::disconnect::{Cause, Disconnect};
 use super::publication::AppId;
 use super::shard::Shard;
 use crate::base::slab::Key;
 use crate::base::time::Now;
+use crate::codec::ws::CloseCode;
 
 /// One open connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +32,18 @@ impl Shard {
         let conn = self.conns.get(key).filter(|conn| conn.is_open())?;
         let endpoint = &self.endpoints[usize::from(conn.endpoint)];
         Some(ConnInfo {
-            id: endpoint.dialect.id_text(conn.id),
+            id: self.id_text(conn),
             endpoint: endpoint.path.clone(),
             user: conn.identity().and_then(|identity| identity.user.clone()),
             accepted_unix_ms: conn.id.unix_ms(),
             subscriptions: conn.subscriptions.len(),
         })
+    }
+
+    /// A connection's public id as its client knows it.
+    pub(super) fn id_text(&self, conn: &Conn) -> String {
+        let dialect = &self.endpoints[usize::from(conn.endpoint)].dialect;
+        dialect.id_text(conn.id)
     }
 
     /// The first `limit` open connections of an app after the id `after`, by id.
@@ -83,6 +91,15 @@ impl Shard {
             None => self.close(now, key, Cause::Kicked),
         }
         true
+    }
+
+    /// Closes a connection that there is no room for after all, as if the process were full.
+    pub fn turn_back(&mut self, now: Now, key: Key) {
+        let told = Disconnect {
+            code: CloseCode::TRY_AGAIN_LATER,
+            reason: "too busy".into(),
+        };
+        self.close_with(now, key, Cause::ServerFull, Some(told));
     }
 }
 

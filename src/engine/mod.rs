@@ -12,6 +12,7 @@ pub mod disconnect;
 pub mod door;
 pub mod drain;
 pub mod endpoint;
+pub mod happening;
 pub mod identity;
 pub mod inspect;
 pub mod interest;

@@ -112,7 +112,7 @@ impl Shard {
         };
         let decider = &self.endpoints[usize::from(conn.endpoint)].decider;
         let identity = conn.identity().map(|identity| &**identity);
-        let (to, topic, exclude) = match decider.handle(identity, event) {
+        let (to, topic, exclude_sender) = match decider.handle(identity, event) {
             Handling::Drop => {
                 self.stats.messages_ignored += 1;
                 return;
@@ -125,18 +125,19 @@ impl Shard {
                 self.ask(now, key, inquiry, Request::Message);
                 return;
             }
-            Handling::Reply => (To::Sender, String::new(), None),
+            Handling::Reply => (To::Sender, String::new(), false),
             Handling::Publish {
                 topic,
                 exclude_self,
-            } => (To::Topic, topic, exclude_self.then_some(conn.id)),
+            } => (To::Topic, topic, exclude_self),
         };
         let dispatch = Dispatch {
             to,
             topic: Cow::Owned(topic),
             event: Cow::Borrowed(event),
             data,
-            exclude: exclude.into_iter().collect(),
+            exclude_sender,
+            exclude: Vec::new(),
         };
         if let Some(wait) = self.dispatch(now, key, &dispatch) {
             self.start_waiting(key, wait);
@@ -339,7 +340,7 @@ impl Shard {
         self.tickets = self.tickets.wrapping_add(1);
         self.asked.push_back(Asked {
             conn: self.conn_id(key),
-            id: conn.id,
+            id: self.id_text(conn).into(),
             endpoint: conn.endpoint,
             identity: conn.identity().cloned(),
             ticket: self.tickets,

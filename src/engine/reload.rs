@@ -1,8 +1,6 @@
 //! New limits and rules for connections that stay.
 
-use super::decider::Decider;
-use super::dialect::Dialect;
-use super::origin::OriginPattern;
+use super::endpoint::Endpoint;
 use super::shard::Shard;
 use crate::base::limits::{ConnLimits, HandshakeLimits};
 use crate::base::slab::Key;
@@ -14,26 +12,15 @@ impl Shard {
         self.handshake_limits = limits;
     }
 
-    /// Replaces the limits, the allowed origins, the rules and the dialect of the endpoint at `index`;
-    /// the dialect by one of the same name, which finds in its connections' states what the one
+    /// Replaces the endpoint at `index` by one of the same path and topics: its limits, its rules, whom it
+    /// lets in, and its dialect, by one of the same name, which finds in its connections' states what the one
     /// before has left there.
     ///
     /// No connection is closed for it: one that has more than is allowed now keeps it and gets no
     /// more. A question that is out is answered by whoever was asked.
-    pub fn replace_endpoint(
-        &mut self,
-        now: Now,
-        index: usize,
-        limits: ConnLimits,
-        origins: Vec<OriginPattern>,
-        dialect: Box<dyn Dialect>,
-        decider: Box<dyn Decider>,
-    ) {
-        let endpoint = &mut self.endpoints[index];
-        endpoint.origins = origins;
-        endpoint.dialect = dialect;
-        let before = std::mem::replace(&mut endpoint.limits, limits);
-        endpoint.decider = decider;
+    pub fn replace_endpoint(&mut self, now: Now, index: usize, endpoint: Endpoint) {
+        let limits = endpoint.limits;
+        let before = std::mem::replace(&mut self.endpoints[index], endpoint).limits;
         let times_are_same = before.ping_interval_ms == limits.ping_interval_ms
             && before.idle_timeout_ms == limits.idle_timeout_ms;
         if !times_are_same {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::conn::Conn;
 use super::decider::{Inquiry, Proof, Question, Ruling, Verdict};
 use super::dialect::{AuthenticateOutcome, Decision, SubscribeOutcome};
+use super::happening::Happened;
 use super::identity::Identity;
 use super::shard::Shard;
 use super::topic_table::{Joined, Subscriptions, set_index};
@@ -142,6 +143,9 @@ impl Shard {
             }
         }
         session.identity = Some(identity);
+        if self.is_open(key) {
+            self.happen(key, Happened::Authenticated);
+        }
         self.schedule(key);
         if let Some(before) = before {
             let is_refresh = before.user == self.user_of(key);

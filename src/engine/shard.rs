@@ -4,10 +4,11 @@
 //!
 //! - **input**: [`Shard::handle_accepted`], [`Shard::handle_bytes`], [`Shard::handle_end`],
 //!   [`Shard::handle_writable`], [`Shard::handle_released`] for sockets; [`Shard::handle_publication`]
-//!   for letters; [`Shard::handle_verdict`] for answers of the control plane; [`Shard::handle_tick`]
+//!   for letters; [`Shard::handle_verdict`], [`Shard::handle_proof`], [`Shard::handle_admission`] and
+//!   [`Shard::handle_deeds`] for answers of the control plane; [`Shard::handle_tick`]
 //!   for time; [`Shard::handle_drain`] for the end;
 //! - **output**, once per turn: [`Shard::flush`] for what is to be sent, [`Shard::poll_socket_op`],
-//!   [`Shard::poll_asked`], [`Shard::take_posted`].
+//!   [`Shard::poll_asked`], [`Shard::poll_happening`], [`Shard::take_posted`].
 //!
 //! The rest of `impl Shard` lies beside the nouns it is about: `handshake`, `receive` (frames and
 //! messages), `meter`, `perform` (what a dialect wants done), `waiting`, `fan_out`, `flush`,
@@ -26,6 +27,7 @@ use super::drain::Drain;
 use super::endpoint::Endpoint;
 use super::fan_out::Stalled;
 use super::handshake::Handshake;
+use super::happening::Happening;
 use super::interest::{Interest, ShardMask};
 use super::mailbox::Mesh;
 use super::publication::AppId;
@@ -91,6 +93,7 @@ pub struct Shard {
     pub(super) posted: ShardMask,
     pub(super) socket_ops: VecDeque<(Key, SocketOp)>,
     pub(super) asked: VecDeque<Asked>,
+    pub(super) happenings: VecDeque<Happening>,
     pub(super) tickets: u32,
     /// Connections that have a `Busy`: a drain waits for them.
     pub(super) busy_conns: usize,
@@ -140,6 +143,7 @@ impl Shard {
             posted: ShardMask::default(),
             socket_ops: VecDeque::new(),
             asked: VecDeque::new(),
+            happenings: VecDeque::new(),
             tickets: 0,
             busy_conns: 0,
             drain: None,

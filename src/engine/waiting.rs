@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::busy::{Busy, PeerEnd, Request, Wait};
-use super::decider::{Proof, Verdict};
+use super::decider::{Admission, Asked, Inquiry, Proof, Verdict};
 use super::dialect::{Actions, Message, PublishOutcome};
 use super::disconnect::{Cause, Disconnect};
 use super::shard::Shard;
@@ -71,6 +71,17 @@ impl Shard {
         if let Some(Request::Message) = self.take_request(key, ticket) {
             self.perform_all(now, key, deeds);
             self.go_on(now, key);
+        }
+    }
+
+    /// There is nobody who could answer a question: nobody could tell.
+    pub fn handle_unanswered(&mut self, now: Now, asked: &Asked) {
+        let (key, ticket) = (asked.conn.key, asked.ticket);
+        match &asked.inquiry {
+            Inquiry::Decide(_) => self.handle_verdict(now, key, ticket, Verdict::Fail, 0),
+            Inquiry::Authenticate { .. } => self.handle_proof(now, key, ticket, &Proof::Failed),
+            Inquiry::Admit(_) => self.handle_admission(now, key, ticket, Admission::Failed),
+            Inquiry::Message { .. } => self.handle_deeds(now, key, ticket, Actions::default()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::control::App;
 use super::server_config::EndpointConfig;
+use super::webhook::Kind;
 use crate::engine::door::Door;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::publication::AppId;
@@ -50,18 +51,36 @@ impl Apps {
     }
 
     /// Builds the endpoints of one shard, on its own thread.
-    pub(super) fn endpoints(&self, configs: Vec<EndpointConfig>) -> Vec<Endpoint> {
+    pub(super) fn endpoints(&self, configs: &[EndpointConfig]) -> Vec<Endpoint> {
         configs
-            .into_iter()
+            .iter()
             .map(|config| Endpoint {
-                app: self.id_of(&config),
-                path: config.path,
+                app: self.id_of(config),
+                path: config.path.clone(),
                 dialect: config.dialect.build(),
-                origins: config.origins,
-                door: Door::default(),
-                decider: Box::new(config.rules),
+                origins: config.origins.clone(),
+                door: door(config),
+                decider: Box::new(config.rules.clone()),
                 limits: config.limits,
             })
             .collect()
+    }
+}
+
+/// What an endpoint wants to know of somebody who asks for an upgrade.
+fn door(config: &EndpointConfig) -> Door {
+    let wants = |kind| {
+        let webhook = config.webhook.as_ref();
+        webhook.is_some_and(|webhook| webhook.kinds.contain(kind))
+    };
+    let auth = &config.auth;
+    let told = [Kind::Connected, Kind::Authenticated, Kind::Disconnected];
+    Door {
+        reads_tokens: !auth.trusted.is_empty(),
+        query_parameter: auth.query_parameter.clone(),
+        cookie: auth.cookie.clone(),
+        needs_token: auth.token_required,
+        asks_always: wants(Kind::Connect),
+        tells: told.into_iter().any(wants),
     }
 }

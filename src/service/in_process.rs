@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use tokio::sync::mpsc;
 
+use super::answers::lanes;
 use super::control::{ShardHandle, Shards, router};
 use super::server::{ServeError, control, setup};
 use super::server_config::{ApiConfig, ServerConfig};
 use super::start::Common;
+use super::webhook::WebhookMetrics;
 use super::worker::Worker;
 use crate::base::ids::ShardId;
 use crate::base::limits::MAILBOX_LETTERS_MAX;
@@ -41,24 +42,30 @@ impl InProcess {
             .map(|_| Waker::new())
             .collect::<Result<_, _>>()
             .map_err(|error| setup("the shards' wakers", error))?;
-        // Nobody reads them: nothing starts or drains here.
-        let (reports, _) = mpsc::channel(1);
+        // Nobody reads what goes there: nothing starts, asks or drains here.
+        let (to_control, ..) = lanes(config.shards);
         let (mut handles, mut workers) = (Vec::new(), Vec::new());
-        let lanes = connect(config.shards, MAILBOX_LETTERS_MAX);
-        for ((mesh, inbox, commands), waker) in lanes.into_iter().zip(wakers.iter()) {
+        let mailboxes = connect(config.shards, MAILBOX_LETTERS_MAX);
+        for ((mesh, inbox, commands), waker) in mailboxes.into_iter().zip(wakers.iter()) {
             handles.push(ShardHandle {
                 commands,
                 waker: waker.clone(),
             });
             workers.push(common.worker(
-                config.endpoints.clone(),
+                &config.endpoints,
                 config.handshake,
                 (mesh, inbox),
                 Arc::clone(&wakers),
-                reports.clone(),
+                to_control.clone(),
             ));
         }
-        let control = control(config, api, &common, Shards::new(handles));
+        let control = control(
+            config,
+            api,
+            &common,
+            Shards::new(handles),
+            WebhookMetrics(Vec::new()),
+        );
         Ok(Self {
             router: router(Arc::new(control)),
             workers,

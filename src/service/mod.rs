@@ -3,6 +3,7 @@
 //! The worker is the only place where the runtime, the engine and the dialects meet; the server
 //! starts the shards and ends them, from the control thread, which also answers the HTTP API.
 
+mod answers;
 mod apps;
 mod control;
 mod drain;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::apps::Apps;
 use super::control::Shards;
 use super::server_config::{EndpointConfig, ServerConfig};
 use super::worker::{Command, Worker};
@@ -14,18 +15,15 @@ struct Reload {
     handshake: HandshakeLimits,
     /// Each endpoint as it shall be, by its index.
     endpoints: Vec<EndpointConfig>,
+    apps: Apps,
 }
 
 impl Reload {
     fn apply_to(&self, worker: &mut Worker, now: Now) {
         worker.shard.set_handshake_limits(self.handshake);
-        for (index, endpoint) in self.endpoints.iter().enumerate() {
-            let (limits, origins) = (endpoint.limits, endpoint.origins.clone());
-            let dialect = endpoint.dialect.build();
-            let decider = Box::new(endpoint.rules.clone());
-            worker
-                .shard
-                .replace_endpoint(now, index, limits, origins, dialect, decider);
+        let endpoints = self.apps.endpoints(&self.endpoints);
+        for (index, endpoint) in endpoints.into_iter().enumerate() {
+            worker.shard.replace_endpoint(now, index, endpoint);
         }
     }
 }
@@ -34,16 +32,11 @@ impl Reload {
 ///
 /// An endpoint that `new` does not have, or has with another dialect or other topics, keeps what it
 /// has: it goes on as it is until a restart.
-pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, shards: &Shards) {
+pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, apps: &Apps, shards: &Shards) {
     for endpoint in &mut running.endpoints {
         let same = |other: &&_| endpoint.is_same_place(other);
         if let Some(other) = new.endpoints.iter().find(same) {
-            endpoint.limits = other.limits;
-            endpoint.auth = other.auth.clone();
-            endpoint.origins = other.origins.clone();
-            endpoint.rules = other.rules.clone();
-            endpoint.dialect = other.dialect.clone();
-            endpoint.webhook = other.webhook.clone();
+            *endpoint = other.clone();
         }
     }
     running.handshake = new.handshake;
@@ -53,6 +46,7 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, shards: &Sha
     let reload = Arc::new(Reload {
         handshake: running.handshake,
         endpoints: running.endpoints.clone(),
+        apps: apps.clone(),
     });
     for shard in shards.handles() {
         let reload = Arc::clone(&reload);

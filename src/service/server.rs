@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use super::answers::{Answers, lanes};
 use super::control::{Answered, Control, Fingerprints, Guard, Shards, router, watch};
 use super::drain::drain;
 use super::process::raise_descriptor_limit;
@@ -13,6 +15,7 @@ use super::server_config::{ApiConfig, ServerConfig};
 use super::signals::{Signals, Wish};
 use super::start::{Common, all_started, start_shards, started};
 use super::started::Started;
+use super::webhook::WebhookMetrics;
 use crate::base::ids::{ShardId, UlidGenerator};
 use crate::base::random::Random;
 use crate::runtime::{ListenError, StartError, bind_all, limit_send_buffers};
@@ -55,6 +58,9 @@ pub enum ServeError {
         error: StartError,
     },
 }
+
+/// How long after a drain app servers are told which connections have ended.
+const NOTICES_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +109,9 @@ async fn serve_async(
             .map_err(|error| setup("the size of send buffers", error))?;
     }
     let api_listener = bind_api(config.api.as_ref()).await?;
-    let (shards, mut reports) = start_shards(&config, &common, listeners)?;
+    let (to_control, from_shards, mut reports) = lanes(config.shards);
+    let shards = start_shards(&config, &common, listeners, &to_control)?;
+    drop(to_control);
     let drivers = all_started(shards.len(), &mut reports).await?;
     tracing::debug!(
         connections_max = common.connections_max,
@@ -112,11 +120,19 @@ async fn serve_async(
     );
 
     tokio::spawn(watch(Arc::clone(&common.health), common.clock));
+    let answers = Arc::new(Answers::new(
+        &config.endpoints,
+        shards.clone(),
+        common.clock,
+        common.connections_max,
+    ));
+    tokio::spawn(Arc::clone(&answers).run(from_shards));
     let mut api_addr = None;
     let mut api_control = None;
     if let (Some(listener), Some(api)) = (api_listener, &config.api) {
         api_addr = listener.local_addr().ok();
-        let control = Arc::new(control(&config, api, &common, shards.clone()));
+        let webhooks = WebhookMetrics(answers.webhooks());
+        let control = Arc::new(control(&config, api, &common, shards.clone(), webhooks));
         api_control = Some(Arc::clone(&control));
         tokio::spawn(async move { axum::serve(listener, router(control)).await });
     }
@@ -127,7 +143,8 @@ async fn serve_async(
             Wish::End(name) => break name,
             Wish::Reload => {
                 if let Some(new) = reload(&config) {
-                    reload::apply(&mut config, &new, &shards);
+                    reload::apply(&mut config, &new, &common.apps, &shards);
+                    answers.renew(&config.endpoints);
                     if let Some(control) = &api_control {
                         control.renew_limits(&common.apps.described(&config.endpoints));
                     }
@@ -144,6 +161,11 @@ async fn serve_async(
         common.clock,
         config.drain_timeout,
     );
+    let drained = async {
+        let in_time = drained.await;
+        answers.finish(NOTICES_TIME_MAX).await;
+        in_time
+    };
     Ok(tokio::select! {
         in_time = drained => if in_time { Served::Drained } else { Served::DrainTimedOut },
         _ = signals.end() => Served::Interrupted,
@@ -166,8 +188,10 @@ pub(super) fn control(
     api: &ApiConfig,
     common: &Common,
     shards: Shards,
+    webhooks: WebhookMetrics,
 ) -> Control {
     Control {
+        webhooks,
         shards,
         interest: Arc::clone(&common.interest),
         id_key: common.id_key,

@@ -6,6 +6,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
+use super::answers::ToControl;
 use super::apps::Apps;
 use super::control::{Health, ShardHandle, Shards};
 use super::process::{AbortOnPanic, connections_that_fit, random_key};
@@ -58,11 +59,11 @@ impl Common {
     /// One shard's worker, built on the thread that is to be its own.
     pub(super) fn worker(
         &self,
-        endpoints: Vec<EndpointConfig>,
+        endpoints: &[EndpointConfig],
         handshake: HandshakeLimits,
         (mesh, inbox): (Mesh, Inbox<Command>),
         wakers: Arc<[Waker]>,
-        reports: mpsc::Sender<Report>,
+        to_control: ToControl,
     ) -> Worker {
         let id = mesh.me();
         let config = ShardConfig {
@@ -78,7 +79,7 @@ impl Common {
         };
         let shard = Shard::new(config, self.clock.now());
         let health = Arc::clone(&self.health);
-        Worker::new(id, shard, inbox, self.clock, wakers, reports, health)
+        Worker::new(id, shard, inbox, self.clock, wakers, to_control, health)
     }
 }
 
@@ -87,13 +88,12 @@ pub(super) fn start_shards(
     config: &ServerConfig,
     common: &Common,
     listeners: Vec<std::net::TcpListener>,
-) -> Result<(Shards, mpsc::Receiver<Report>), ServeError> {
+    to_control: &ToControl,
+) -> Result<Shards, ServeError> {
     let wakers: Arc<[Waker]> = (0..config.shards)
         .map(|_| Waker::new())
         .collect::<Result<_, _>>()
         .map_err(|error| setup("the shards' wakers", error))?;
-    // Started or failed, and one for each phase of the drain.
-    let (report_sender, reports) = mpsc::channel(4 * config.shards);
     let lanes = connect(config.shards, MAILBOX_LETTERS_MAX);
     let mut shards = Vec::with_capacity(config.shards);
     for ((listener, (mesh, inbox, commands)), number) in listeners.into_iter().zip(lanes).zip(0..) {
@@ -116,11 +116,12 @@ pub(super) fn start_shards(
         };
         let (common, endpoints, handshake) =
             (common.clone(), config.endpoints.clone(), config.handshake);
-        let (wakers, reports) = (Arc::clone(&wakers), report_sender.clone());
+        let (wakers, to_control) = (Arc::clone(&wakers), to_control.clone());
         let run = move || {
             let _abort = AbortOnPanic;
             let lanes = (mesh, inbox);
-            let worker = common.worker(endpoints, handshake, lanes, wakers, reports.clone());
+            let reports = to_control.reports.clone();
+            let worker = common.worker(&endpoints, handshake, lanes, wakers, to_control);
             let started = reports.clone();
             let ran = run_shard(shard_setup, worker, move |driver| {
                 let _gone = started.try_send(Report::Started(id, driver));
@@ -134,7 +135,7 @@ pub(super) fn start_shards(
             .spawn(run)
             .map_err(|error| setup("a shard's thread", error))?;
     }
-    Ok((Shards::new(shards), reports))
+    Ok(Shards::new(shards))
 }
 
 pub(super) async fn all_started(

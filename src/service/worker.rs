@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
+use super::answers::ToControl;
 use super::control::Health;
 use super::histogram::Histogram;
 use super::process::accept_fix;
@@ -15,7 +16,6 @@ use crate::base::io::{Flow, SendOutcome, SocketOp};
 use crate::base::limits::{LETTERS_PER_TURN, SENDS_PER_FLUSH};
 use crate::base::slab::Key;
 use crate::base::time::{Clock, Now};
-use crate::engine::decider::Verdict;
 use crate::engine::drain::DrainPhase;
 use crate::engine::flush::Sink;
 use crate::engine::mailbox::Inbox;
@@ -54,7 +54,7 @@ pub(super) struct Worker {
     pub(super) clock: Clock,
     /// The wakers of all shards, by number.
     pub(super) wakers: Arc<[Waker]>,
-    pub(super) reports: mpsc::Sender<Report>,
+    pub(super) to_control: ToControl,
     /// The time of this turn, read at its first event.
     pub(super) now: Option<Now>,
     pub(super) exiting: bool,
@@ -73,7 +73,7 @@ impl Worker {
         inbox: Inbox<Command>,
         clock: Clock,
         wakers: Arc<[Waker]>,
-        reports: mpsc::Sender<Report>,
+        to_control: ToControl,
         health: Arc<Health>,
     ) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl Worker {
             inbox,
             clock,
             wakers,
-            reports,
+            to_control,
             now: None,
             exiting: false,
             starved: false,
@@ -157,7 +157,7 @@ impl Handler for Worker {
         if self.shard.has_stalled() {
             self.shard.retry_stalled(now);
         }
-        self.refuse_asked(now);
+        self.ask(now);
         let flushed = self.flush(now, sockets);
         self.wake_others();
         self.report_drained();
@@ -207,12 +207,18 @@ impl Worker {
         true
     }
 
-    /// Every decision is known to the rules of this version. Should one not be, it is refused:
-    /// nobody is there to be asked.
-    fn refuse_asked(&mut self, now: Now) {
+    /// Passes questions and what happened on to the control thread.
+    fn ask(&mut self, now: Now) {
+        while let Some(happening) = self.shard.poll_happening() {
+            // If the control thread is gone, so is the process.
+            let _gone = self.to_control.happenings.send(happening);
+        }
         while let Some(asked) = self.shard.poll_asked() {
-            self.shard
-                .handle_verdict(now, asked.conn.key, asked.ticket, Verdict::Fail, 0);
+            if let Err(TrySendError::Full(asked) | TrySendError::Closed(asked)) =
+                self.to_control.questions.try_send(asked)
+            {
+                self.shard.handle_unanswered(now, &asked);
+            }
         }
     }
 
@@ -252,7 +258,7 @@ impl Worker {
         if let Some(phase) = self.shard.poll_drained(self.inbox.is_empty()) {
             // The lane has room for every report of every shard; if the control thread is gone, so
             // is the process.
-            let _gone = self.reports.try_send(Report::Drained(phase));
+            let _gone = self.to_control.reports.try_send(Report::Drained(phase));
         }
     }
 }

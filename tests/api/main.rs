@@ -14,6 +14,7 @@ mod secrets_stay_secret;
 mod stalled_shard_is_seen;
 mod starts_only_if_safe;
 mod strangers_are_kept_out;
+mod users_are_known_by_their_tokens;
 mod wrong_requests_are_refused;
 
 use std::net::SocketAddr;

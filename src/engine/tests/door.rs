@@ -77,7 +77,7 @@ fn header_beats_query_beats_cookie() {
         let key = knock(&mut bench, &request);
         let found = bench.shard.poll_asked().map(|asked| match asked.inquiry {
             Inquiry::Admit(newcomer) => {
-                assert_eq!(newcomer.peer, Some(PEER));
+                assert_eq!(newcomer.peer, PEER);
                 newcomer.token
             }
             other => panic!("{other:?}"),

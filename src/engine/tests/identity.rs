@@ -3,7 +3,6 @@
 use super::*;
 use crate::engine::decider::{Inquiry, Proof};
 use crate::engine::dialect::{Actions, Dispatch, To};
-use smallvec::SmallVec;
 
 pub(super) fn identity(user: &str, lives_ms: Option<u64>, now: Now) -> Arc<Identity> {
     Arc::new(Identity {
@@ -225,7 +224,8 @@ fn deeds_of_the_application_are_done_in_order_before_the_next_message() {
         topic: topic.into(),
         event: event.into(),
         data: None,
-        exclude: SmallVec::new(),
+        exclude_sender: false,
+        exclude: Vec::new(),
     };
     deeds.dispatch(send(To::Sender, "", "first"));
     deeds.join("no-place".into());

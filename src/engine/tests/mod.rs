@@ -259,6 +259,22 @@ fn process(shards: usize, mailbox: usize, limits: ConnLimits) -> Vec<Bench> {
     guarded_process(shards, mailbox, limits, AddressLimits::default(), &[])
 }
 
+/// The one endpoint of these tests.
+fn words(limits: ConnLimits, origins: &[&str]) -> Endpoint {
+    let origins = origins.iter().map(|origin| origin.parse());
+    Endpoint {
+        path: "/words".to_owned(),
+        app: AppId(0),
+        dialect: Box::new(Words {
+            turns_away_by_close: false,
+        }),
+        origins: origins.map(|origin| origin.expect("an origin")).collect(),
+        door: Door::default(),
+        decider: Box::new(Scripted),
+        limits,
+    }
+}
+
 /// A process that does not take everybody.
 fn guarded_process(
     shards: usize,
@@ -278,20 +294,7 @@ fn guarded_process(
         .map(|(mesh, inbox, _)| {
             let config = ShardConfig {
                 id: mesh.me(),
-                endpoints: vec![Endpoint {
-                    path: "/words".to_owned(),
-                    app: AppId(0),
-                    dialect: Box::new(Words {
-                        turns_away_by_close: false,
-                    }),
-                    origins: origins
-                        .iter()
-                        .map(|origin| origin.parse().expect("an origin"))
-                        .collect(),
-                    door: Door::default(),
-                    decider: Box::new(Scripted),
-                    limits,
-                }],
+                endpoints: vec![words(limits, origins)],
                 apps: 1,
                 handshake: HandshakeLimits {
                     head_bytes_max: 2_000,

@@ -3,22 +3,13 @@
 use super::*;
 use crate::engine::rules::{Grant, Pattern, PublishPattern, Rules};
 
-fn same_dialect() -> Box<dyn Dialect> {
-    Box::new(Words {
-        turns_away_by_close: false,
-    })
+fn replace(bench: &mut Bench, limits: ConnLimits) {
+    replace_by(bench, words(limits, &[]));
 }
 
-fn replace(bench: &mut Bench, limits: ConnLimits) {
+fn replace_by(bench: &mut Bench, endpoint: Endpoint) {
     let now = bench.now;
-    bench.shard.replace_endpoint(
-        now,
-        0,
-        limits,
-        Vec::new(),
-        same_dialect(),
-        Box::new(Scripted),
-    );
+    bench.shard.replace_endpoint(now, 0, endpoint);
 }
 
 #[test]
@@ -75,10 +66,11 @@ fn new_rules_hold_for_open_connections() {
         PublishPattern::parse("t:e").expect("a pattern"),
         Grant::Allow,
     );
-    let now = bench.now;
-    bench
-        .shard
-        .replace_endpoint(now, 0, LIMITS, Vec::new(), same_dialect(), Box::new(rules));
+    let endpoint = Endpoint {
+        decider: Box::new(rules),
+        ..words(LIMITS, &[])
+    };
+    replace_by(&mut bench, endpoint);
     for words in [
         "sub private-y",
         "sub private-z",

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::SharedControl;
 use super::addressee::Addressee;
 use super::error::{ApiError, ErrorBody};
+use super::object::Object;
 use super::publish::bad_name;
 use crate::codec::ws::CloseCode;
 use crate::engine::disconnect::Disconnect;
@@ -79,9 +80,9 @@ pub(super) struct Concerned {
 ), security(("token" = [])))]
 pub(super) async fn subscribe(
     State(control): State<SharedControl>,
-    request: Result<Json<MembershipRequest>, JsonRejection>,
+    request: Result<Json<Object<MembershipRequest>>, JsonRejection>,
 ) -> Result<Json<Concerned>, ApiError> {
-    let Json(MembershipRequest { app, who, channel }) = request?;
+    let Json(Object(MembershipRequest { app, who, channel })) = request?;
     bad_name("channel", &channel)?;
     let act = control.act_on(app.as_deref(), &who, move |worker, _, key| {
         worker.shard.join(key, &channel)
@@ -101,9 +102,9 @@ pub(super) async fn subscribe(
 ), security(("token" = [])))]
 pub(super) async fn unsubscribe(
     State(control): State<SharedControl>,
-    request: Result<Json<MembershipRequest>, JsonRejection>,
+    request: Result<Json<Object<MembershipRequest>>, JsonRejection>,
 ) -> Result<Json<Concerned>, ApiError> {
-    let Json(MembershipRequest { app, who, channel }) = request?;
+    let Json(Object(MembershipRequest { app, who, channel })) = request?;
     bad_name("channel", &channel)?;
     let act = control.act_on(app.as_deref(), &who, move |worker, _, key| {
         worker.shard.unsubscribe(key, &channel);
@@ -124,9 +125,9 @@ pub(super) async fn unsubscribe(
 ), security(("token" = [])))]
 pub(super) async fn disconnect(
     State(control): State<SharedControl>,
-    request: Result<Json<DisconnectRequest>, JsonRejection>,
+    request: Result<Json<Object<DisconnectRequest>>, JsonRejection>,
 ) -> Result<Json<Concerned>, ApiError> {
-    let Json(request) = request?;
+    let Json(Object(request)) = request?;
     let disconnect = close_frame(request.code, request.reason)?;
     let act = control.act_on(
         request.app.as_deref(),
@@ -149,9 +150,9 @@ pub(super) async fn disconnect(
 ), security(("token" = [])))]
 pub(super) async fn revoke(
     State(control): State<SharedControl>,
-    request: Result<Json<RevokeRequest>, JsonRejection>,
+    request: Result<Json<Object<RevokeRequest>>, JsonRejection>,
 ) -> Result<Json<Concerned>, ApiError> {
-    let Json(RevokeRequest { app, who, reason }) = request?;
+    let Json(Object(RevokeRequest { app, who, reason })) = request?;
     let reason = reason.unwrap_or_else(|| "revoked".to_owned());
     bad_name("reason", &reason)?;
     let act = control.act_on(app.as_deref(), &who, move |worker, now, key| {

@@ -216,6 +216,7 @@ pub(super) async fn metrics(State(control): State<SharedControl>) -> Result<Resp
     };
     let mut registry = Registry::default();
     registry.register_collector(Box::new(shards));
+    registry.register_collector(Box::new(control.webhooks.clone()));
     let mut body = String::new();
     text::encode(&mut body, &registry).expect("a String takes everything");
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -37,6 +37,7 @@ use crate::base::random::Random;
 use crate::base::time::Clock;
 use crate::engine::interest::Interest;
 use crate::engine::publication::AppId;
+use crate::service::webhook::WebhookMetrics;
 
 /// What the API's handlers need.
 pub(super) struct Control {
@@ -50,6 +51,7 @@ pub(super) struct Control {
     /// Ids of what is published here. Locked for a few instructions, on one thread.
     pub(super) ids: Mutex<(UlidGenerator, Random)>,
     pub(super) connections_max: usize,
+    pub(super) webhooks: WebhookMetrics,
     pub(super) answered: Answered,
     pub(super) fingerprints: Fingerprints,
 }

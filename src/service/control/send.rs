@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
+use super::object::Object;
 use super::publish::{Bounds, Published, bad_name, present};
 use super::{Control, SharedControl};
 use crate::base::ids::Ulid;
@@ -76,9 +77,9 @@ pub(super) struct SendRequest {
 ), security(("token" = [])))]
 pub(super) async fn send(
     State(control): State<SharedControl>,
-    request: Result<Json<SendRequest>, JsonRejection>,
+    request: Result<Json<Object<SendRequest>>, JsonRejection>,
 ) -> Result<Json<Published>, ApiError> {
-    let Json(request) = request?;
+    let Json(Object(request)) = request?;
     control.send(&request).await.map(Json)
 }
 

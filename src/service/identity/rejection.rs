@@ -52,6 +52,11 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// Whether nothing is wrong with the token as far as anybody could tell.
+    pub(in crate::service) fn is_our_fault(self) -> bool {
+        self == Self::KeysUnavailable
+    }
+
     /// Whether another key might say otherwise.
     pub(super) fn is_about_keys(self) -> bool {
         matches!(

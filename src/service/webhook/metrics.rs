@@ -12,7 +12,7 @@ use super::config::Kind;
 use super::{Numbers, Webhook};
 
 /// For the registry from which `/metrics` is made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct WebhookMetrics(pub Vec<Arc<Webhook>>);
 
 /// A number that every kind of call has: its name, what it means, how it is read.

@@ -48,7 +48,7 @@ fn joined_is_told_where_it_has_a_name() {
     let client = bench.connect();
     let ack = text(r#"{"event":"$channel:joined","data":{"channel":"x"}}"#);
     for message in [CHANNEL_JOIN, CHANNEL_JOIN, TOPIC_SUBSCRIBE] {
-        assert_eq!(bench.ask(client, message), [ack.clone()]);
+        assert_eq!(bench.ask(client, message), std::slice::from_ref(&ack));
     }
     assert_eq!(bench.ask(client, CHANNEL_LEAVE), []);
     let refusal = [refused("Authentication required", "private:x")];
@@ -61,7 +61,10 @@ fn gated_names_are_refused_without_a_close_and_open_ones_are_not() {
     let client = bench.connect();
     for name in ["private:x", "user:7", "notifications:orders"] {
         let refusal = refused("Authentication required", name);
-        assert_eq!(bench.ask(client, &join(name)), [refusal.clone()]);
+        assert_eq!(
+            bench.ask(client, &join(name)),
+            std::slice::from_ref(&refusal)
+        );
         let topic = join(name).replace("$channel:join", "$topic:subscribe");
         let topic = topic.replace(r#""channel":"#, r#""topic":"#);
         assert_eq!(bench.ask(client, &topic), [refusal]);
@@ -120,7 +123,11 @@ fn event_goes_to_the_longest_joined_channel_that_it_begins_with() {
     ] {
         let sent = text(&format!(r#"{{"event":"{event}","data":{{"n": 1}}}}"#));
         let message = format!(r#"{{"event":"{event}","data":{{"n": 1}}}}"#);
-        assert_eq!(bench.ask(client, &message), [sent.clone()], "{event}");
+        assert_eq!(
+            bench.ask(client, &message),
+            std::slice::from_ref(&sent),
+            "{event}"
+        );
         assert_eq!(bench.hears(chat), vec![sent.clone(); to_chat], "{event}");
         assert_eq!(bench.hears(room), vec![sent; to_room], "{event}");
     }
@@ -193,6 +200,6 @@ fn keys_before_the_event_and_after_it_change_nothing() {
         r#"{"type":"event","channel":"x","topic":1,"event":"chat:e","data":{"b":1}}"#,
         r#"{"data":{"b":1},"requestId":"7","event":"chat:e"}"#,
     ] {
-        assert_eq!(bench.ask(client, message), [sent.clone()]);
+        assert_eq!(bench.ask(client, message), std::slice::from_ref(&sent));
     }
 }

@@ -100,7 +100,11 @@ fn flat_event_names_its_channel_in_a_field() {
         r#"{"type":"e","channel":"chat:1","data":1}"#,
         r#"{"event":"chat:1:e","data":1}"#,
     ] {
-        assert_eq!(bench.ask(client, message), [sent.clone()], "{message}");
+        assert_eq!(
+            bench.ask(client, message),
+            std::slice::from_ref(&sent),
+            "{message}"
+        );
     }
     // Not joined, so it is for the application: by the name that it has everywhere else.
     let elsewhere = r#"{"type":"event","channel":"echo","event":"e","data":1}"#;

@@ -75,6 +75,7 @@ fn users_connections_and_everyone_get_bare_events() {
     bench.log_in(other, "u2", None);
     bench.say(client, &join("ask"));
     let id = bench.shard.poll_asked().expect("a question").id;
+    let id = Ulid::parse(id.as_bytes()).expect("the client knows it so");
     for (audience, others) in [
         (Audience::User("u1"), 0),
         (Audience::Conn(id), 0),
