@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use http::Request;
+use http_body_util::Full;
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::remote::Pace;
 use super::super::testing::{NOW_MS, Signer, keys_of, trusting};
 use super::super::*;
-use crate::service::outbound::client;
 use crate::service::outbound::test_server::{TestServer, answer};
+use crate::service::outbound::{client, fetch};
 
 const ISSUER: &str = "https://issuer.example";
 
@@ -76,8 +78,14 @@ async fn first_token_waits_for_the_keys() {
         verdict(&verifier, &forged).await,
         Err(Rejection::BadSignature)
     );
+    // A token that waited for the first attempt has got its wish, and none is left over for a second one, which
+    // would stand before this request: the server answers one after the other.
+    let last = Request::get(server.url("/last"))
+        .body(Full::default())
+        .unwrap();
+    fetch(&client(), last, PATIENCE, 1 << 20).await.unwrap();
     let requests = server.requests();
-    assert_eq!(requests.len(), 1, "{requests:?}");
+    assert_eq!(requests.len(), 2, "{requests:?}");
     assert!(requests[0].starts_with("GET /k?tenant=7 HTTP/1.1\r\n"));
 }
 
