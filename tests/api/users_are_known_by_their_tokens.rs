@@ -43,7 +43,10 @@ fn connect_as(server: &Server, token: &str) -> Client {
 #[test]
 fn token_is_found_wherever_it_may_stand() {
     for server in servers(&[1, 2], &FLAGS) {
-        let token = token(json!({"sub": "u1", "teams": ["private-team.a", "private-team.b*"]}), 60);
+        let token = token(
+            json!({"sub": "u1", "teams": ["private-team.a", "private-team.b*"]}),
+            60,
+        );
         for (query, headers) in [
             (String::new(), format!("Authorization: Bearer {token}\r\n")),
             (format!("?token={token}"), String::new()),
@@ -105,7 +108,9 @@ fn wrong_token_is_refused_and_a_missing_one_if_it_is_needed() {
 #[test]
 fn user_is_reached_on_every_connection_and_can_be_told_to_go() {
     for server in servers(&[1, 2], &FLAGS) {
-        let mut own: Vec<Client> = (0..8).map(|_| connect_as(&server, &token_of("u1"))).collect();
+        let mut own: Vec<Client> = (0..8)
+            .map(|_| connect_as(&server, &token_of("u1")))
+            .collect();
         let mut other = connect_as(&server, &token_of("u2"));
         let body = r#"{"to":{"user":"u1"},"event":"e","id":"x"}"#;
         assert_eq!(post(api(&server), "/v1/send", body).ok()["subscribers"], 8);
@@ -117,19 +122,37 @@ fn user_is_reached_on_every_connection_and_can_be_told_to_go() {
         assert_eq!(user["connections"][0]["user"], "u1");
 
         let body = r#"{"who":{"user":"u1"},"channel":"private-x"}"#;
-        assert_eq!(post(api(&server), "/v1/subscribe", body).ok()["connections"], 8);
+        assert_eq!(
+            post(api(&server), "/v1/subscribe", body).ok()["connections"],
+            8
+        );
         let body = r#"{"channel":"private-x","event":"e","id":"x"}"#;
-        assert_eq!(post(api(&server), "/v1/publish", body).ok()["subscribers"], 8);
+        assert_eq!(
+            post(api(&server), "/v1/publish", body).ok()["subscribers"],
+            8
+        );
 
         let body = r#"{"who":{"user":"u1"},"reason":"account_suspended"}"#;
-        assert_eq!(post(api(&server), "/v1/revoke", body).ok()["connections"], 8);
+        assert_eq!(
+            post(api(&server), "/v1/revoke", body).ok()["connections"],
+            8
+        );
         for client in &mut own {
-            assert_eq!(client.text(), r#"{"t":"msg","c":"private-x","e":"e","i":"x"}"#);
+            assert_eq!(
+                client.text(),
+                r#"{"t":"msg","c":"private-x","e":"e","i":"x"}"#
+            );
             client.expect_close(1008);
         }
-        assert_eq!(get(api(&server), "/v1/users/u1").ok()["connections"], json!([]));
+        assert_eq!(
+            get(api(&server), "/v1/users/u1").ok()["connections"],
+            json!([])
+        );
         let body = r#"{"who":{"user":"u2"},"code":4001,"reason":"bye"}"#;
-        assert_eq!(post(api(&server), "/v1/disconnect", body).ok()["connections"], 1);
+        assert_eq!(
+            post(api(&server), "/v1/disconnect", body).ok()["connections"],
+            1
+        );
         other.expect_close(4001);
     }
 }
@@ -142,8 +165,11 @@ fn connection_ends_with_its_token() {
         short.subscribe("private-user.u1");
         long.subscribe("private-user.u1");
         assert!(matches!(short.incoming(), Incoming::Close(Some(1008), _)));
-        let body = r#"{"channel":"private-user.u1","event":"e","id":"x"}"#;
-        assert_eq!(post(api(&server), "/v1/publish", body).ok()["subscribers"], 1);
+        let body = r#"{"channel":"private-user.u1","event":"e"}"#;
+        assert_eq!(
+            post(api(&server), "/v1/publish", body).ok()["subscribers"],
+            1
+        );
         assert_eq!(long.event().name, "e");
         assert_eq!(server.counter("closed", "unauthorized"), 1);
     }

@@ -18,7 +18,9 @@ pub(crate) const KEY_FLAG: &str = concat!(
 
 /// A token with these claims beside its end, `lives_s` from now.
 pub(crate) fn token(claims: Value, lives_s: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
     let mut claims = claims;
     claims["exp"] = json!(now.as_secs() as i64 + lives_s);
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
