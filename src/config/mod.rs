@@ -22,6 +22,7 @@ mod resolve;
 pub mod restart;
 mod secret;
 pub mod settings;
+mod shared_websocket;
 pub mod sources;
 mod suggest;
 pub mod units;

@@ -103,12 +103,16 @@ pub enum Kind {
     JwtKey,
     /// An IP address, or a network as `ADDRESS/BITS`.
     Network,
+    /// A JSON text, or `none`.
+    JsonOrNone,
     /// `SCHEME://HOST[:PORT]`.
     Origin,
     /// The name of a parameter in a query.
     ParameterName,
     /// `CHANNEL[:EVENT]`.
     PublishRule,
+    /// `ROLE=NAME`.
+    RoleName,
     /// Any text that must not be seen.
     Secret,
     /// Bytes.
@@ -150,6 +154,8 @@ pub enum Group {
     Identity,
     /// Who may do what.
     Rules,
+    /// How the clients of one dialect speak.
+    SharedWebsocket,
     /// What one peer may cost.
     Limits,
     /// What one client address may have.
@@ -172,6 +178,7 @@ impl Group {
             Self::Cores => "Shards and cores",
             Self::Identity => "Who clients are",
             Self::Rules => "Who may subscribe and publish",
+            Self::SharedWebsocket => "Dialect shared-websocket",
             Self::Limits => "Limits",
             Self::Addresses => "Limits for each client address",
             Self::Webhook => "Webhook of an app server",

@@ -13,6 +13,7 @@ use super::option::{Kind, OptionRecord};
 use super::settings::{EndpointTable, Scope, Setting, Settings};
 use super::value::{self, Cpus};
 use crate::dialect::DialectName;
+use crate::dialect::shared_websocket::Role;
 use crate::engine::origin::OriginPattern;
 use crate::engine::rules::{Grant, Pattern, PublishPattern};
 use crate::service::Secret;
@@ -219,6 +220,15 @@ impl<'a> Reader<'a> {
         option: &OptionRecord,
     ) -> Vec<Option<(Pattern, Grant)>> {
         self.each(option, value::subscribe_rule)
+    }
+
+    /// `Some(None)` is `none`.
+    pub(super) fn json_or_none(&mut self, option: &OptionRecord) -> Option<Option<String>> {
+        self.one(option, value::json_or_none)
+    }
+
+    pub(super) fn role_names(&mut self, option: &OptionRecord) -> Vec<Option<(Role, String)>> {
+        self.each(option, value::role_name)
     }
 
     /// `Some(None)`: nothing was said, or an empty text, which is how files and documents say that.

@@ -11,6 +11,7 @@ use super::machine::Machine;
 use super::options;
 use super::reader::Reader;
 use super::settings::Settings;
+use super::shared_websocket;
 use super::value::Cpus;
 use super::webhook;
 use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates, SHARDS_MAX};
@@ -48,6 +49,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     identity::read(reader);
     reader.origins(&options::ALLOW_ORIGIN);
     webhook::read(reader);
+    shared_websocket::read(reader);
     read_limits(reader, listed.is_empty());
     let endpoints: Vec<Option<EndpointConfig>> = listed
         .into_iter()
@@ -186,9 +188,13 @@ fn read_addresses(reader: &mut Reader<'_>) -> Option<AddressLimits> {
 }
 
 /// What is set about a dialect at one endpoint.
-fn read_dialect(_reader: &mut Reader<'_>, dialect: DialectName) -> Option<DialectConfig> {
+fn read_dialect(reader: &mut Reader<'_>, dialect: DialectName) -> Option<DialectConfig> {
     match dialect {
         DialectName::Strav => Some(DialectConfig::Strav),
+        DialectName::SharedWebsocket => {
+            let settings = shared_websocket::read(reader)?;
+            Some(DialectConfig::SharedWebsocket(Box::new(settings)))
+        }
         DialectName::Echo => Some(DialectConfig::Echo),
     }
 }

@@ -8,8 +8,10 @@ use ipnet::IpNet;
 
 use super::complaint::Fault;
 use super::machine::Machine;
+use super::suggest::nearest;
 use super::{cpu_list, units};
 use crate::dialect::DialectName;
+use crate::dialect::shared_websocket::Role;
 use crate::engine::origin::{NoOrigin, OriginPattern};
 use crate::engine::rules::{Grant, GrantError, Pattern, PatternError, PublishPattern};
 use crate::service::Secret;
@@ -355,6 +357,49 @@ fn granted(text: &str) -> Result<(&str, Grant), Fault> {
     })?;
     Ok((pattern, grant))
 }
+
+/// `Ok(None)` is `none`.
+pub(super) fn json_or_none(text: &str) -> Result<Option<String>, Fault> {
+    if text == "none" {
+        return Ok(None);
+    }
+    // What `serde_json` takes is what values are compared by later.
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(_) => Ok(Some(text.to_owned())),
+        Err(_) => Err(Fault::new(
+            "is not JSON",
+            r#"write it as it stands in a message, such as '{"type":"ping"}', or none"#,
+        )),
+    }
+}
+
+/// What something is called in the messages of a dialect.
+pub(super) fn role_name(text: &str) -> Result<(Role, String), Fault> {
+    const EXAMPLE: &str = "write ROLE=NAME, such as channel-join=subscribe";
+    let Some((role, name)) = text.split_once('=') else {
+        return Err(Fault::new("names no role", EXAMPLE));
+    };
+    let Some(role) = Role::from_name(role) else {
+        let roles = Role::ALL.map(Role::as_str);
+        let fix = nearest(role, roles).map_or_else(
+            || format!("the roles are {}", roles.join(", ")),
+            |meant| format!("did you mean {meant}?"),
+        );
+        let problem = format!("names a role that does not exist: {role:?}");
+        return Err(Fault::new(problem, fix));
+    };
+    if name.is_empty() {
+        return Err(Fault::new("gives no name", EXAMPLE));
+    }
+    if name.len() > ROLE_NAME_BYTES_MAX {
+        let fix = format!("write at most {ROLE_NAME_BYTES_MAX} bytes");
+        return Err(Fault::new("gives a name that is too long", fix));
+    }
+    Ok((role, name.to_owned()))
+}
+
+/// Two of them, the fields, are in every event: see `ENVELOPE_BYTES_MAX`.
+const ROLE_NAME_BYTES_MAX: usize = 64;
 
 fn is_negative(text: &str) -> bool {
     text.strip_prefix('-')

@@ -1,9 +1,10 @@
-//! Floor 3: the protocols of the clients, one file each, behind [`Dialect`].
+//! Floor 3: the protocols of the clients, one file or folder each, behind [`Dialect`].
 //!
 //! Only here do "channel", "room" and the like occur: the engine knows topics.
 
 use std::fmt;
 
+use self::shared_websocket::SharedWebsocket;
 use crate::engine::dialect::Dialect;
 use crate::engine::rules::{self, Defaults};
 
@@ -16,19 +17,22 @@ pub mod strav;
 pub enum DialectName {
     /// @strav/broadcast.
     Strav,
+    /// @gwakko/shared-websocket.
+    SharedWebsocket,
     /// Sends every message back: for conformance tests.
     Echo,
 }
 
 impl DialectName {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Strav, Self::Echo];
+    pub const ALL: [Self; 3] = [Self::Strav, Self::SharedWebsocket, Self::Echo];
 
     /// As written in `--endpoint PATH=NAME`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Strav => "strav",
+            Self::SharedWebsocket => "shared-websocket",
             Self::Echo => "echo",
         }
     }
@@ -46,6 +50,7 @@ impl DialectName {
     pub fn default_rules(self) -> Defaults {
         match self {
             Self::Strav | Self::Echo => rules::OPEN,
+            Self::SharedWebsocket => shared_websocket::DEFAULT_RULES,
         }
     }
 }
@@ -55,6 +60,8 @@ impl DialectName {
 pub enum DialectConfig {
     /// Nothing.
     Strav,
+    /// Names and forms. Boxed, since others have none.
+    SharedWebsocket(Box<shared_websocket::Settings>),
     /// Nothing.
     Echo,
 }
@@ -65,6 +72,7 @@ impl DialectConfig {
     pub fn name(&self) -> DialectName {
         match self {
             Self::Strav => DialectName::Strav,
+            Self::SharedWebsocket(_) => DialectName::SharedWebsocket,
             Self::Echo => DialectName::Echo,
         }
     }
@@ -74,6 +82,7 @@ impl DialectConfig {
     pub fn build(&self) -> Box<dyn Dialect> {
         match self {
             Self::Strav => Box::new(strav::Strav),
+            Self::SharedWebsocket(settings) => Box::new(SharedWebsocket::new((**settings).clone())),
             Self::Echo => Box::new(echo::Echo),
         }
     }

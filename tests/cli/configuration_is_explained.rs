@@ -144,6 +144,23 @@ fn configuration_on_the_page_about_webhooks_is_one() {
 }
 
 #[test]
+fn configurations_on_the_pages_of_dialects_are_in_order() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/dialects");
+    for page in fs::read_dir(folder).unwrap() {
+        let path = page.unwrap().path();
+        let page = fs::read_to_string(&path).unwrap();
+        let (_, rest) = page.split_once("```toml\n").expect("a configuration");
+        let (text, _) = rest.split_once("```").expect("its end");
+        let dialect = path.file_stem().unwrap().to_str().unwrap();
+        let file = Written::new(dialect, text);
+        let output = shardcast(&["check", "--config", file.path()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let bound = format!("\ndialect = \"{dialect}\"");
+        assert!(stdout(&output).contains(&bound), "{dialect}");
+    }
+}
+
+#[test]
 fn config_needs_to_know_which_document() {
     let output = shardcast(&["config"]);
     assert_eq!(output.status.code(), Some(2));

@@ -9,7 +9,16 @@ use super::support::client::{Client, request};
 #[test]
 fn loudest_log_has_no_token_and_is_json_when_asked() {
     for format in ["text", "json"] {
-        let mut server = Server::start_logged(&["--log-level", "trace", "--log-format", format]);
+        let mut server = Server::start_logged(&[
+            "--endpoint",
+            "/_broadcast=strav",
+            "--endpoint",
+            "/events=shared-websocket",
+            "--log-level",
+            "trace",
+            "--log-format",
+            format,
+        ]);
         for path in [
             "/_broadcast?token=hunter2",
             "/nowhere?token=hunter2",
@@ -22,6 +31,10 @@ fn loudest_log_has_no_token_and_is_json_when_asked() {
             client.send_raw(format!("{line}\r\n{extra}\r\n{rest}").as_bytes());
             assert_eq!(client.was_upgraded(), path.starts_with("/_broadcast"));
         }
+        let mut client = Client::upgrade(server.addr, "/events?token=hunter2");
+        client.send_text(r#"{"event":"$auth:login","data":{"token":"hunter2"}}"#);
+        client.send_text(r#"{"type":"ping"}"#);
+        while client.text() != r#"{"type":"pong"}"# {}
         server.signal("TERM");
         assert!(server.wait().success());
         let log = server.log();

@@ -24,6 +24,7 @@ mod logs_tell_no_secrets;
 mod planted_faults_are_named;
 mod publishers_stay_in_order;
 mod reload_keeps_connections;
+mod shared_websocket_clients_are_served;
 mod slow_consumers_hurt_nobody_else;
 mod starts_as_told;
 mod subscribed_means_delivered;

@@ -8,7 +8,7 @@ use super::support::{servers, strav};
 const S_1: &str = include_str!("../dialects/strav/s-1.txt");
 
 /// The payloads of the lines that begin with `mark`.
-fn lines<'t>(transcript: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
+pub(super) fn lines<'t>(transcript: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
     transcript
         .lines()
         .filter_map(move |line| line.strip_prefix(mark))

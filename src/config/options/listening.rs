@@ -27,9 +27,10 @@ pub static ENDPOINT: OptionRecord = OptionRecord {
     repeatable: true,
     live: false,
     summary: "Bind a path to a dialect; may be repeated",
-    details: "Dialects: strav (the @strav/broadcast client) and, with --dev-echo, echo. Naming one \
-        endpoint replaces the default, so repeat it to keep it: --endpoint /_broadcast=strav \
-        --endpoint /live=strav. Each endpoint has topics of its own. The file can give each endpoint \
+    details: "Dialects: strav (the @strav/broadcast client), shared-websocket (the \
+        @gwakko/shared-websocket client, usually at /events) and, with --dev-echo, echo. Naming one endpoint \
+        replaces the default, so repeat it to keep it: --endpoint /_broadcast=strav \
+        --endpoint /events=shared-websocket. Each endpoint has topics of its own. The file can give each endpoint \
         limits and rules of its own, and let several share their topics.",
 };
 

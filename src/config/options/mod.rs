@@ -8,6 +8,7 @@ mod limits;
 mod listening;
 mod logging;
 mod rules;
+mod shared_websocket;
 mod times;
 mod webhook;
 
@@ -27,6 +28,9 @@ pub use limits::{
 pub use listening::{DEV_ECHO, ENDPOINT, LISTEN};
 pub use logging::{LOG_FORMAT, LOG_LEVEL};
 pub use rules::{ALLOW_ORIGIN, ALLOW_PUBLISH, ALLOW_SUBSCRIBE};
+pub use shared_websocket::{
+    EMPTY_DATA, EVENT_NAME, FRAME_SHAPE, PING_MESSAGE, PONG_MESSAGE, PUBLISH_EXCLUDES_SELF,
+};
 pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
 pub use webhook::{
     WEBHOOK_CONCURRENCY, WEBHOOK_EVENTS, WEBHOOK_HEADER, WEBHOOK_RETRIES, WEBHOOK_SECRET,
@@ -36,7 +40,7 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 48] = [
+pub static ALL: [&OptionRecord; 54] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -64,6 +68,12 @@ pub static ALL: [&OptionRecord; 48] = [
     &WEBHOOK_HEADER,
     &WEBHOOK_SECRET_FILE,
     &WEBHOOK_SECRET,
+    &FRAME_SHAPE,
+    &EVENT_NAME,
+    &PING_MESSAGE,
+    &PONG_MESSAGE,
+    &EMPTY_DATA,
+    &PUBLISH_EXCLUDES_SELF,
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -88,7 +98,7 @@ pub static ALL: [&OptionRecord; 48] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 26] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 32] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -115,6 +125,12 @@ pub static OF_ENDPOINTS: [&OptionRecord; 26] = [
     &WEBHOOK_HEADER,
     &WEBHOOK_SECRET_FILE,
     &WEBHOOK_SECRET,
+    &FRAME_SHAPE,
+    &EVENT_NAME,
+    &PING_MESSAGE,
+    &PONG_MESSAGE,
+    &EMPTY_DATA,
+    &PUBLISH_EXCLUDES_SELF,
 ];
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::config::option::{Group, Kind, OptionRecord};
 use crate::config::{options, units};
 use crate::dialect::DialectName;
+use crate::dialect::shared_websocket::Role;
 
 /// The longest line of prose in a document.
 const LINE_CHARS: usize = 98;
@@ -96,6 +97,11 @@ pub(super) fn bounds(kind: Kind) -> String {
         Kind::Endpoint => {
             let names = DialectName::ALL.map(DialectName::as_str).join(", ");
             format!("PATH=DIALECT, with a dialect of {names}")
+        }
+        Kind::JsonOrNone => "a JSON text, or none".to_owned(),
+        Kind::RoleName => {
+            let roles = Role::ALL.map(Role::as_str).join(", ");
+            format!("ROLE=NAME, with a role of {roles}")
         }
         Kind::HeaderName => "the name of a header".to_owned(),
         Kind::Network => "an IP address, or a network as ADDRESS/BITS".to_owned(),

@@ -5,7 +5,7 @@ use crate::config::option::Kind;
 
 #[test]
 fn each_faulty_value_names_flag_value_and_fix() {
-    let cases: [(&OptionRecord, &str, &str); 36] = [
+    let cases: [(&OptionRecord, &str, &str); 37] = [
         (
             &options::LISTEN,
             "localhost:7001",
@@ -84,7 +84,7 @@ fn each_faulty_value_names_flag_value_and_fix() {
         (
             &options::ENDPOINT,
             "/live=pusher",
-            "names a dialect that does not exist: \"pusher\"; the dialects are strav, echo",
+            "names a dialect that does not exist: \"pusher\"; the dialects are strav, shared-websocket, echo",
         ),
         (
             &options::ENDPOINT,
@@ -105,6 +105,37 @@ fn each_faulty_value_names_flag_value_and_fix() {
             &options::ALLOW_SUBSCRIBE,
             "",
             "names no channel; write a channel or a prefix that ends in *, such as 'private-team-*'",
+        ),
+        (
+            &options::EVENT_NAME,
+            "subscribe",
+            "names no role; write ROLE=NAME, such as channel-join=subscribe",
+        ),
+        (
+            &options::EVENT_NAME,
+            "channel_joins=subscribe",
+            "names a role that does not exist: \"channel_joins\"; did you mean channel-join?",
+        ),
+        (
+            &options::EVENT_NAME,
+            "error=",
+            "gives no name; write ROLE=NAME, such as channel-join=subscribe",
+        ),
+        (
+            &options::EVENT_NAME,
+            "channel-join=$auth:login",
+            "calls channel-join and auth-login the same; give each a name of its own: their messages \
+             could not be told apart",
+        ),
+        (
+            &options::PING_MESSAGE,
+            "ping",
+            r#"is not JSON; write it as it stands in a message, such as '{"type":"ping"}', or none"#,
+        ),
+        (
+            &options::FRAME_SHAPE,
+            "phoenix",
+            "is not a choice here; write one of two-keys, flat",
         ),
         (
             &options::MAX_MESSAGE_BYTES,

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::config::option::Group;
+use crate::dialect::shared_websocket::{self, Role};
+use crate::dialect::{DialectConfig, DialectName};
 use crate::service::identity::KeySource;
 
 mod webhook;
@@ -297,7 +299,80 @@ fn rows_of_the_rest() -> Vec<Row> {
             },
             shown: ["none", "c1", "c2", "c3", "c4"],
         },
+        Row {
+            option: &options::FRAME_SHAPE,
+            file: "\"flat\"",
+            endpoint: Some("\"two-keys\""),
+            env: "flat",
+            flag: "two-keys",
+            show: |config| format!("{:?}", shared_websocket(config).shape),
+            shown: ["TwoKeys", "Flat", "TwoKeys", "Flat", "TwoKeys"],
+        },
+        Row {
+            option: &options::EVENT_NAME,
+            file: "[\"error=c1\"]",
+            endpoint: Some("[\"error=c2\", \"auth-ok=x\"]"),
+            env: "error=c3 auth-ok=x",
+            flag: "error=c4",
+            show: |config| shared_websocket(config).names.of(Role::Error).to_owned(),
+            shown: ["error", "c1", "c2", "c3", "c4"],
+        },
+        Row {
+            option: &options::PING_MESSAGE,
+            file: "\"1\"",
+            endpoint: Some("\"2\""),
+            env: "{\"a\": 3, \"b\": 0}",
+            flag: "none",
+            show: |config| {
+                let ping = shared_websocket(config).ping.as_ref();
+                ping.map_or("none", |ping| ping.text()).to_owned()
+            },
+            shown: [
+                r#"{"type":"ping"}"#,
+                "1",
+                "2",
+                r#"{"a": 3, "b": 0}"#,
+                "none",
+            ],
+        },
+        Row {
+            option: &options::PONG_MESSAGE,
+            file: "\"1\"",
+            endpoint: Some("\"2\""),
+            env: "none",
+            flag: "[4]",
+            show: |config| {
+                let pong = shared_websocket(config).pong.as_deref();
+                pong.unwrap_or("none").to_owned()
+            },
+            shown: [r#"{"type":"pong"}"#, "1", "2", "none", "[4]"],
+        },
+        Row {
+            option: &options::EMPTY_DATA,
+            file: "\"object\"",
+            endpoint: Some("\"keep\""),
+            env: "omit",
+            flag: "object",
+            show: |config| format!("{:?}", shared_websocket(config).empty_data),
+            shown: ["Omit", "Object", "Keep", "Omit", "Object"],
+        },
+        Row {
+            option: &options::PUBLISH_EXCLUDES_SELF,
+            file: "true",
+            endpoint: Some("false"),
+            env: "true",
+            flag: "true",
+            show: |config| shared_websocket(config).publish_excludes_self.to_string(),
+            shown: ["false", "true", "false", "true", "true"],
+        },
     ]
+}
+
+fn shared_websocket(config: &ServerConfig) -> &shared_websocket::Settings {
+    match &of_endpoint(config).dialect {
+        DialectConfig::SharedWebsocket(settings) => settings,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn first_of(may: impl Fn(&str) -> bool) -> String {
@@ -316,12 +391,17 @@ fn each_origin_beats_the_ones_below_it_for_each_kind_of_value() {
         let name = row.option.name;
         let env_name = row.option.env_name();
         let of_file = format!("{name} = {}\n", row.file);
+        // What is about one dialect shows at an endpoint that speaks it, so there always is one.
+        let (dialect, always) = match row.option.group {
+            Group::SharedWebsocket => (DialectName::SharedWebsocket, true),
+            _ => (DialectName::Strav, false),
+        };
+        let bare = format!("[[endpoint]]\npath = \"/a\"\ndialect = \"{dialect}\"\n");
         let of_table = match row.endpoint {
-            Some(value) => {
-                format!("[[endpoint]]\npath = \"/a\"\ndialect = \"strav\"\n{name} = {value}\n")
-            }
+            Some(value) => format!("{bare}{name} = {value}\n"),
             None => String::new(),
         };
+        let no_table = if always { bare.as_str() } else { "" };
         let env = [(env_name.as_str(), row.env)];
         let flag_texts = [row.flag];
         let flags: [(&'static OptionRecord, &[&str]); 1] = [(row.option, &flag_texts)];
@@ -334,7 +414,11 @@ fn each_origin_beats_the_ones_below_it_for_each_kind_of_value() {
                     ""
                 };
                 let file = if with_file { of_file.as_str() } else { "" };
-                let table = if with_table { of_table.as_str() } else { "" };
+                let table = if with_table {
+                    of_table.as_str()
+                } else {
+                    no_table
+                };
                 format!("{base}{file}{table}")
             };
             let cases = [

@@ -91,7 +91,7 @@ fn each_mistake_in_a_file_names_line_key_and_fix() {
         ),
         (
             "[[endpoint]]\npath = \"/a\"\ndialect = \"x=strav\"",
-            "test.toml:3: dialect: \"x=strav\" does not exist; the dialects are strav, echo",
+            "test.toml:3: dialect: \"x=strav\" does not exist; the dialects are strav, shared-websocket, echo",
         ),
         (
             "[[endpoint]]\npath = 5\ndialect = \"strav\"",

@@ -1,0 +1,188 @@
+//! Goal: the client @gwakko/shared-websocket works as it is, over real sockets.
+//! Method: replay what it was recorded to send, and do to it what it must survive: a restart,
+//! messages of codecs, a flood of clients that all come back.
+
+use super::support::client::{BINARY, Client, Incoming, TEXT, request};
+use super::support::http::post;
+use super::support::{Server, servers};
+use super::transcripts_are_kept::lines;
+
+const G_1: &str = include_str!("../dialects/shared-websocket/g-1.txt");
+const G_2: &str = include_str!("../dialects/shared-websocket/g-2.txt");
+
+/// Where the token stands in the address, which no handler of the dialect looks at.
+const PATH: &str = "/events?token=T1";
+
+const FLAGS: [&str; 4] = [
+    "--endpoint",
+    "/events=shared-websocket",
+    "--allow-publish",
+    "x:*",
+];
+
+/// What an app server publishes; how many it reached.
+fn publish(server: &Server, channel: &str) -> u64 {
+    let body = format!(r#"{{"channel":"{channel}","event":"e","data":{{"n": 1}}}}"#);
+    let api = server.api.expect("the banner names the API");
+    let answer = post(api, "/v1/publish", &body).ok();
+    answer["subscribers"].as_u64().expect("a number")
+}
+
+/// The next message has come from this channel.
+fn expect_event(client: &mut Client, channel: &str) {
+    let frame = format!(r#"{{"event":"{channel}:e","data":{{"n": 1}}}}"#);
+    assert_eq!(client.incoming(), Incoming::Text(frame));
+}
+
+/// Logins need somebody who knows keys, and have tests of their own.
+fn replayed(transcript: &str) -> impl Iterator<Item = &str> {
+    lines(transcript, "> ").filter(|line| !line.contains("$auth:login"))
+}
+
+#[test]
+fn transcript_g_1_makes_everything_of_the_first_connect_once() {
+    for server in servers(&[1, 2], &FLAGS) {
+        let mut client = Client::upgrade(server.addr, PATH);
+        for line in replayed(G_1) {
+            client.send_text(line);
+        }
+        for expected in lines(G_1, "< ") {
+            assert_eq!(client.incoming(), Incoming::Text(expected.to_owned()));
+        }
+        client.expect_pong();
+        for channel in ["x", "x:y", "top"] {
+            assert_eq!(publish(&server, channel), 1, "{channel}");
+            expect_event(&mut client, channel);
+        }
+        client.expect_pong();
+    }
+}
+
+/// The client sends without waiting for anything, not even for the answer to its request.
+#[test]
+fn transcript_g_1_is_the_same_in_one_piece_behind_the_request() {
+    for server in servers(&[1, 2], &FLAGS) {
+        let mut client = Client::tcp(server.addr);
+        let mut all = request(PATH);
+        for line in replayed(G_1) {
+            all.extend(client.frame(true, TEXT, line.as_bytes()));
+        }
+        client.send_raw(&all);
+        client.expect_upgrade();
+        for expected in lines(G_1, "< ") {
+            assert_eq!(client.incoming(), Incoming::Text(expected.to_owned()));
+        }
+        client.expect_pong();
+    }
+}
+
+#[test]
+fn transcript_g_2_restart_is_1001_and_the_new_connection_begins_empty() {
+    for mut server in servers(&[1, 2], &FLAGS) {
+        let mut client = Client::upgrade(server.addr, PATH);
+        for line in lines(G_2, "> ") {
+            client.send_text(line);
+        }
+        client.expect_pong();
+        server.signal("TERM");
+        client.expect_close(1001);
+        assert!(server.wait().success());
+
+        let server = Server::start(&FLAGS);
+        let mut client = Client::upgrade(server.addr, PATH);
+        client.expect_pong();
+        assert_eq!(publish(&server, "x"), 0);
+        for line in lines(G_2, "> ") {
+            client.send_text(line);
+        }
+        client.expect_pong();
+        for channel in ["x", "x:y", "top"] {
+            assert_eq!(publish(&server, channel), 1, "{channel}");
+            expect_event(&mut client, channel);
+        }
+    }
+}
+
+#[test]
+fn codecs_are_told_1003_and_nobody_else_notices() {
+    for server in servers(&[1], &FLAGS) {
+        let (mut client, mut other) = (
+            Client::upgrade(server.addr, PATH),
+            Client::upgrade(server.addr, PATH),
+        );
+        client.send(BINARY, br#"{"type":"ping"}"#);
+        client.expect_close(1003);
+        other.send_text(r#"{"type":"ping"}"#);
+        let pong = r#"{"type":"pong"}"#.to_owned();
+        assert_eq!(other.incoming(), Incoming::Text(pong));
+    }
+}
+
+#[test]
+fn options_reach_the_dialect() {
+    let flags = [
+        "--event-name",
+        "channel-joined=$channel:joined",
+        "--event-name",
+        "event-field=e",
+        "--ping-message",
+        r#"{"op":"ping","n":[1]}"#,
+        "--pong-message",
+        r#"{"op":"pong"}"#,
+        "--empty-data",
+        "object",
+        "--publish-excludes-self",
+    ];
+    for server in servers(&[1], &[&FLAGS[..], &flags].concat()) {
+        let mut client = Client::upgrade(server.addr, PATH);
+        for (said, answered) in [
+            (
+                r#"{"e":"$channel:join","data":{"channel":"x"}}"#,
+                Some(r#"{"e":"$channel:joined","data":{"channel":"x"}}"#),
+            ),
+            (r#"{ "n": [1], "op": "ping" }"#, Some(r#"{"op":"pong"}"#)),
+            (r#"{"e":"x:evt"}"#, None),
+        ] {
+            client.send_text(said);
+            if let Some(answered) = answered {
+                assert_eq!(client.incoming(), Incoming::Text(answered.to_owned()));
+            }
+        }
+        client.expect_pong();
+        let api = server.api.expect("the banner names the API");
+        let body = r#"{"channel":"x","event":"e","data":null}"#;
+        assert_eq!(post(api, "/v1/publish", body).ok()["subscribers"], 1);
+        let event = r#"{"e":"x:e","data":{}}"#.to_owned();
+        assert_eq!(client.incoming(), Incoming::Text(event));
+    }
+}
+
+/// Every client of a server comes back within a second after it has ended, and joins at once.
+#[test]
+fn clients_that_come_back_all_at_once_are_all_in() {
+    const CLIENTS: usize = 1_000;
+    for server in servers(&[2], &FLAGS) {
+        let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::tcp(server.addr)).collect();
+        for (index, client) in clients.iter_mut().enumerate() {
+            let mut all = request(PATH);
+            for copy in 0..10 {
+                let channel = format!("room:{}", (index + copy % 5) % 100);
+                let join =
+                    format!(r#"{{"event":"$channel:join","data":{{"channel":"{channel}"}}}}"#);
+                all.extend(client.frame(true, TEXT, join.as_bytes()));
+            }
+            client.send_raw(&all);
+        }
+        for client in &mut clients {
+            client.expect_upgrade();
+            client.expect_pong();
+        }
+        // Five of a hundred rooms each.
+        assert_eq!(publish(&server, "room:7"), (CLIENTS / 100 * 5) as u64);
+        for (index, client) in clients.iter_mut().enumerate() {
+            if (0..5).any(|copy| (index + copy) % 100 == 7) {
+                expect_event(client, "room:7");
+            }
+        }
+    }
+}
