@@ -9,9 +9,11 @@ mod envelope;
 mod frames;
 mod head;
 mod messages;
+mod one_shard;
 mod pieces;
 mod rig;
 mod shard;
+mod shared_websocket;
 mod strav;
 mod world;
 
@@ -21,18 +23,20 @@ pub use frames::frames;
 pub use head::head;
 pub use messages::messages;
 pub use shard::shard;
+pub use shared_websocket::shared_websocket;
 pub use strav::strav;
 
 /// A target's body.
 pub type Body = fn(&[u8]);
 
 /// All targets, by the name of their corpus and of their binary.
-pub const TARGETS: [(&str, Body); 7] = [
+pub const TARGETS: [(&str, Body); 8] = [
     ("api", api),
     ("envelope", envelope),
     ("frames", frames),
     ("head", head),
     ("messages", messages),
     ("shard", shard),
+    ("shared_websocket", shared_websocket),
     ("strav", strav),
 ];

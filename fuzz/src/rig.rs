@@ -8,10 +8,10 @@ use shardcast::base::limits::{ConnLimits, HandshakeLimits};
 use shardcast::base::time::Now;
 use shardcast::codec::http::HeadScanner;
 use shardcast::codec::ws::unmask;
-use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
 use shardcast::engine::decider::Decider;
+use shardcast::engine::dialect::Dialect;
 use shardcast::engine::door::Door;
 use shardcast::engine::endpoint::Endpoint;
 use shardcast::engine::interest::Interest;
@@ -43,12 +43,13 @@ pub(crate) struct Process {
     pub(crate) admission: Admission,
 }
 
-/// A process whose one endpoint speaks strav.
+/// A process whose one endpoint speaks `dialect`.
 pub(crate) fn process(
     shards: usize,
     mailbox: usize,
     conns_max: usize,
     limits: ConnLimits,
+    dialect: impl Fn() -> Box<dyn Dialect>,
     decider: impl Fn() -> Box<dyn Decider>,
 ) -> Process {
     let interest = Arc::new(Interest::new(1, 1));
@@ -61,7 +62,7 @@ pub(crate) fn process(
                 endpoints: vec![Endpoint {
                     path: "/".to_owned(),
                     app: AppId(0),
-                    dialect: Box::new(Strav),
+                    dialect: dialect(),
                     origins: Vec::new(),
                     door: Door::default(),
                     decider: decider(),

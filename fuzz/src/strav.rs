@@ -1,34 +1,13 @@
 //! The dialect `strav`: any message, in a shard.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
-use shardcast::base::ids::ConnId;
-use shardcast::base::io::{Flow, SendOutcome};
-use shardcast::base::limits::{BackpressurePolicy, ConnLimits, NAME_BYTES_MAX, ReadRates};
-use shardcast::base::slab::Key;
+use shardcast::base::limits::NAME_BYTES_MAX;
 use shardcast::codec::json::validate;
-use shardcast::engine::decider::{Decider, Question, Ruling, Verdict};
-use shardcast::engine::flush::Sink;
-use shardcast::engine::identity::Identity;
+use shardcast::dialect::strav::Strav;
 use shardcast::engine::publication::AppId;
-use shardcast::engine::shard::Shard;
 
-use crate::rig::{PEER, START, UPGRADE, client_frame, process, server_frames};
-
-const LIMITS: ConnLimits = ConnLimits {
-    message_bytes_max: 8 * 1_024,
-    message_frames_max: 8,
-    read_rates: ReadRates {
-        messages_per_s: 0,
-        bytes_per_s: 0,
-    },
-    backpressure_bytes_max: 1 << 20,
-    backpressure_policy: BackpressurePolicy::Close,
-    subscriptions_max: 4,
-    ping_interval_ms: 0,
-    idle_timeout_ms: 0,
-};
+use crate::one_shard::{LIMITS, OneShard};
+use crate::rig::client_frame;
 
 /// Sends `data` as one message to a shard, as binary and, if it is UTF-8, as text.
 ///
@@ -65,6 +44,11 @@ fn parse(message: &Value) -> Option<Request<'_>> {
     }
 }
 
+/// Unless the name is too long, whoever says this is subscribed afterwards.
+fn subscribe(channel: &str) -> Value {
+    json!({"t": "sub", "c": channel})
+}
+
 fn check(first: u8, data: &[u8]) {
     let text = std::str::from_utf8(data).unwrap_or_default();
     let parsed = serde_json::from_str::<Value>(text);
@@ -73,11 +57,11 @@ fn check(first: u8, data: &[u8]) {
     let is_certain = parsed.is_ok() || validate(text.as_bytes()).is_err();
     let request = parse(message);
 
-    let mut world = World::new();
+    let mut world = OneShard::new(Box::new(Strav));
     let (speaker, listener) = (world.connect(), world.connect());
     match request {
-        Some(Request::Unsubscribe(channel)) => world.subscribe(speaker, channel),
-        Some(Request::Publish(channel, ..)) => world.subscribe(listener, channel),
+        Some(Request::Unsubscribe(channel)) => world.say(speaker, &subscribe(channel)),
+        Some(Request::Publish(channel, ..)) => world.say(listener, &subscribe(channel)),
         _ => {}
     }
     let before = world.shard.topics().subscriptions();
@@ -122,83 +106,5 @@ fn check(first: u8, data: &[u8]) {
             }
             assert_eq!(events[0], expected);
         }
-    }
-}
-
-/// A shard whose connections may do everything and always read.
-struct World {
-    shard: Shard,
-    sockets: Sockets,
-    /// Frames that each client has read.
-    heard: HashMap<Key, usize>,
-}
-
-#[derive(Default)]
-struct Sockets(HashMap<Key, Vec<u8>>);
-
-impl Sink for Sockets {
-    fn send(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome {
-        self.0.entry(conn).or_default().extend_from_slice(bytes);
-        SendOutcome::Sent(bytes.len())
-    }
-}
-
-struct Everything;
-
-impl Decider for Everything {
-    fn decide(
-        &self,
-        _conn: ConnId,
-        _identity: Option<&Identity>,
-        _question: &Question<'_>,
-    ) -> Ruling {
-        Ruling::Known(Verdict::Allow)
-    }
-}
-
-impl World {
-    fn new() -> Self {
-        let mut process = process(1, 1, 8, LIMITS, || Box::new(Everything));
-        let (shard, _) = process.shards.remove(0);
-        Self {
-            shard,
-            sockets: Sockets::default(),
-            heard: HashMap::new(),
-        }
-    }
-
-    fn connect(&mut self) -> Key {
-        let key = self.shard.handle_accepted(START, PEER).expect("room");
-        self.send(key, UPGRADE);
-        key
-    }
-
-    /// Unless the name is too long, `key` is subscribed afterwards.
-    fn subscribe(&mut self, key: Key, channel: &str) {
-        let message = json!({"t": "sub", "c": channel}).to_string();
-        self.send(key, &client_frame(0x81, [0; 4], message.as_bytes()));
-    }
-
-    fn send(&mut self, key: Key, bytes: &[u8]) {
-        let flow = self.shard.handle_bytes(START, key, &mut bytes.to_vec());
-        assert_eq!(flow, Flow::Read);
-    }
-
-    /// The messages that a client has got since the last time.
-    fn hears(&mut self, key: Key) -> Vec<Value> {
-        assert!(self.shard.flush(START, &mut self.sockets, usize::MAX));
-        let received = self.sockets.0.entry(key).or_default();
-        let (_, frames, rest) = server_frames(received).expect("a whole response");
-        assert_eq!(rest, 0, "whole frames");
-        let skipped = self.heard.insert(key, frames.len()).unwrap_or(0);
-        frames[skipped..]
-            .iter()
-            .map(|(opcode, payload)| {
-                assert_eq!(*opcode, 1, "nothing but messages");
-                assert_eq!(validate(payload), Ok(()));
-                // Numbers beyond a double and lone surrogates pass through.
-                serde_json::from_slice(payload).unwrap_or_default()
-            })
-            .collect()
     }
 }

@@ -8,6 +8,7 @@ use shardcast::base::io::{Flow, SendOutcome, SocketOp};
 use shardcast::base::limits::ConnLimits;
 use shardcast::base::slab::Key;
 use shardcast::base::time::Now;
+use shardcast::dialect::strav::Strav;
 use shardcast::engine::decider::{Asked, Decider, Question, Ruling, Verdict};
 use shardcast::engine::drain::DrainPhase;
 use shardcast::engine::flush::Sink;
@@ -115,7 +116,14 @@ impl Decider for ByName {
 
 impl World {
     pub(crate) fn new(shards: usize, limits: ConnLimits) -> Self {
-        let mut process = process(shards, MAILBOX, CONNS_MAX, limits, || Box::new(ByName));
+        let mut process = process(
+            shards,
+            MAILBOX,
+            CONNS_MAX,
+            limits,
+            || Box::new(Strav),
+            || Box::new(ByName),
+        );
         let nodes = std::mem::take(&mut process.shards)
             .into_iter()
             .map(|(shard, inbox)| Node {

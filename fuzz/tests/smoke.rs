@@ -17,7 +17,7 @@ const CHANGED: usize = 10_000;
 const TIME: Duration = Duration::from_secs(5);
 
 /// Pieces that mean something to one target or another, and are hard to hit by chance.
-const TELLING: [&[u8]; 22] = [
+const TELLING: [&[u8]; 24] = [
     b"\r\n",
     b"\r\n\r\n",
     b": ",
@@ -37,6 +37,8 @@ const TELLING: [&[u8]; 22] = [
     b"\\u0074",
     b"\\ud800",
     b"{\"t\":",
+    b"{\"event\":",
+    b"$channel:",
     b"\"",
     b"[{",
     b"1e9",
@@ -154,6 +156,11 @@ fn messages() {
 #[test]
 fn shard() {
     smoke("shard");
+}
+
+#[test]
+fn shared_websocket() {
+    smoke("shared_websocket");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::config::option::Kind;
 
 #[test]
 fn each_faulty_value_names_flag_value_and_fix() {
-    let cases: [(&OptionRecord, &str, &str); 37] = [
+    let cases: [(&OptionRecord, &str, &str); 42] = [
         (
             &options::LISTEN,
             "localhost:7001",
