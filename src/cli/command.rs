@@ -45,6 +45,12 @@ pub(super) const APP: &str = "app";
 pub(super) const JSON: &str = "json";
 pub(super) const COUNT: &str = "count";
 
+/// Names of what `check --explain` is asked.
+pub(super) const EXPLAIN: &str = "explain";
+pub(super) const AS: &str = "as";
+pub(super) const AT: &str = "at";
+pub(super) const ACTION: &str = "action";
+
 const ABOUT: &str = "Realtime WebSocket publish/subscribe server";
 
 const ROOT_EXAMPLES: &str = "\
@@ -75,7 +81,11 @@ Examples:
   SHARDCAST_LISTEN=0.0.0.0:7001 shardcast check --config shardcast.toml --shards 2
   shardcast check --json | jq .options.listen.value
 
-The result is TOML, with the origin of each value beside it.
+  Which rule says whether the bearer of a token may subscribe, or publish an event, and why:
+    shardcast check --config shardcast.toml --explain --as token.jwt subscribe private-x
+    shardcast check --config shardcast.toml --explain --at /ws publish lobby chat
+
+The result is TOML, with the origin of each value beside it; with --explain the answer.
 Exit codes: 0 the server would start with it, 2 something is wrong, and all of it is told.";
 
 const CONFIG_EXAMPLES: &str = "\
@@ -133,6 +143,7 @@ pub(super) fn root() -> Command {
                         .action(ArgAction::SetTrue)
                         .help("Print JSON, whatever the result"),
                 )
+                .args(explain_args())
                 .args(server_args()),
         )
         .subcommand(config())
@@ -162,6 +173,36 @@ pub(super) fn root() -> Command {
         )
         .subcommand(clients::publish())
         .subcommand(clients::subscribe())
+}
+
+/// What `check --explain` takes.
+fn explain_args() -> [Arg; 6] {
+    let given = |name: &'static str, value_name: &'static str, help: &'static str| {
+        let arg = Arg::new(name).requires(EXPLAIN).value_name(value_name);
+        arg.help(help)
+    };
+    [
+        Arg::new(EXPLAIN)
+            .long(EXPLAIN)
+            .action(ArgAction::SetTrue)
+            .requires(CHANNEL)
+            .help("Tell which rule decides whether a client may, and why"),
+        given(
+            AS,
+            "FILE",
+            "Explain for the bearer of the token in this file (- for standard input)",
+        )
+        .long(AS),
+        given(AT, "PATH", "Explain at this endpoint [default: the first]").long(AT),
+        given(
+            ACTION,
+            "ACTION",
+            "What the client wants: subscribe or publish",
+        )
+        .value_parser([SUBSCRIBE, PUBLISH]),
+        given(CHANNEL, "CHANNEL", "Where"),
+        given(EVENT, "EVENT", "What it would publish").required_if_eq(ACTION, PUBLISH),
+    ]
 }
 
 /// Ties a negative number to the flag before it: `--ping-interval -5s` becomes one argument.

@@ -11,6 +11,7 @@ mod command;
 mod connect;
 mod doctor;
 mod documents;
+mod explain;
 mod failure;
 mod frames;
 mod logging;

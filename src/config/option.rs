@@ -122,6 +122,8 @@ pub enum Kind {
         /// The most.
         max: usize,
     },
+    /// `EVENT=ACTION`.
+    MessageRule,
     /// A name or a prefix that ends in `*`.
     SubscribeRule,
     /// On or off; its flag takes no value.

@@ -8,6 +8,8 @@ use super::options;
 use super::reader::Reader;
 use super::settings::Origin;
 use crate::base::limits::OUTBOX_SLICE_OVERHEAD_BYTES;
+use crate::engine::rules::Rules;
+use crate::service::webhook::{Kind, WebhookConfig};
 
 /// Bytes that a dialect's envelope may add to a client's message on its way out: strav adds the id,
 /// 33 bytes; the rest is room for dialects with longer words.
@@ -56,6 +58,47 @@ impl Reader<'_> {
             )
         };
         self.complain(guilty, 0, Fault::new(problem, fix));
+    }
+
+    /// A rule that leaves something to an app server which nobody has named, or which is not asked about
+    /// such things, would deny everything that it is about.
+    pub(super) fn check_webhook(&mut self, rules: &Rules, webhook: Option<&WebhookConfig>) {
+        for (kind, option, asks) in [
+            (
+                Kind::Subscribe,
+                &options::ALLOW_SUBSCRIBE,
+                rules.subscribing_asks(),
+            ),
+            (
+                Kind::Publish,
+                &options::ALLOW_PUBLISH,
+                rules.publishing_asks(),
+            ),
+            (Kind::Message, &options::ON_MESSAGE, rules.messages_ask()),
+        ] {
+            if !asks || webhook.is_some_and(|webhook| webhook.kinds.contain(kind)) {
+                continue;
+            }
+            let texts = self.setting(option).texts;
+            let place = texts
+                .iter()
+                .position(|typed| typed.text.ends_with("=webhook"));
+            let (problem, fix) = match webhook {
+                None => (
+                    "leaves it to an app server, and none is named".to_owned(),
+                    format!("name it with {}", self.name(&options::WEBHOOK_URL)),
+                ),
+                Some(_) => (
+                    "leaves it to an app server that is not asked about it".to_owned(),
+                    format!(
+                        "add {} to {}",
+                        kind.name(),
+                        self.name(&options::WEBHOOK_EVENTS)
+                    ),
+                ),
+            };
+            self.complain(option, place.unwrap_or(0), Fault::new(problem, fix));
+        }
     }
 
     /// A healthy client that has nothing to say is known to live only by its answers to pings.

@@ -14,6 +14,7 @@ use super::settings::{EndpointTable, Scope, Setting, Settings};
 use super::value::{self, Cpus};
 use crate::dialect::DialectName;
 use crate::dialect::shared_websocket::Role;
+use crate::engine::decider::Handling;
 use crate::engine::origin::OriginPattern;
 use crate::engine::rules::{Grant, Pattern, PublishPattern};
 use crate::service::Secret;
@@ -213,6 +214,13 @@ impl<'a> Reader<'a> {
         option: &OptionRecord,
     ) -> Vec<Option<(PublishPattern, Grant)>> {
         self.each(option, value::publish_rule)
+    }
+
+    pub(super) fn message_rules(
+        &mut self,
+        option: &OptionRecord,
+    ) -> Vec<Option<(Pattern, Handling)>> {
+        self.each(option, value::message_rule)
     }
 
     pub(super) fn subscribe_rules(

@@ -96,6 +96,9 @@ fn read_endpoint<'a>(
     let auth = identity::read(reader);
     let origins = reader.origins(&options::ALLOW_ORIGIN);
     let webhook = webhook::read(reader);
+    if let Some(webhook) = &webhook {
+        reader.check_webhook(&rules, webhook.as_ref());
+    }
     reader.set_scope(None);
     Some(EndpointConfig {
         app: endpoint.app().to_owned(),
@@ -208,6 +211,10 @@ fn read_rules(reader: &mut Reader<'_>, mut rules: Rules) -> Rules {
     let subscribe = reader.subscribe_rules(&options::ALLOW_SUBSCRIBE);
     for (pattern, grant) in subscribe.into_iter().flatten() {
         rules.add_subscribe(pattern, grant);
+    }
+    let messages = reader.message_rules(&options::ON_MESSAGE);
+    for (event, handling) in messages.into_iter().flatten() {
+        rules.add_message(event, handling);
     }
     rules
 }

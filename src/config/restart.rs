@@ -149,6 +149,7 @@ mod tests {
             (&options::REQUIRE_TOKEN, "true"),
             (&options::ALLOW_PUBLISH, "demo"),
             (&options::ALLOW_SUBSCRIBE, "private-*"),
+            (&options::ON_MESSAGE, "chat=reply"),
             (&options::ALLOW_ORIGIN, "https://example.com"),
             (&options::WEBHOOK_URL, "http://127.0.0.1:1/"),
             (&options::WEBHOOK_EVENTS, "connect"),

@@ -12,6 +12,7 @@ use super::suggest::nearest;
 use super::{cpu_list, units};
 use crate::dialect::DialectName;
 use crate::dialect::shared_websocket::Role;
+use crate::engine::decider::Handling;
 use crate::engine::origin::{NoOrigin, OriginPattern};
 use crate::engine::rules::{Grant, GrantError, Pattern, PatternError, PublishPattern};
 use crate::service::Secret;
@@ -337,6 +338,30 @@ pub(super) fn subscribe_rule(text: &str) -> Result<(Pattern, Grant), Fault> {
         )
     })?;
     Ok((pattern, grant))
+}
+
+pub(super) fn message_rule(text: &str) -> Result<(Pattern, Handling), Fault> {
+    const ACTIONS: &str =
+        "write EVENT=ACTION with drop, reply, publish:CHANNEL, publish-others:CHANNEL or webhook";
+    let (event, action) = text
+        .rsplit_once('=')
+        .ok_or_else(|| Fault::new("says no action", ACTIONS))?;
+    let event = Pattern::parse(event).map_err(|_| Fault::new("names no event", ACTIONS))?;
+    let handling = match action {
+        "drop" => Handling::Drop,
+        "reply" => Handling::Reply,
+        "webhook" => Handling::Ask,
+        _ => match action.split_once(':') {
+            Some((word @ ("publish" | "publish-others"), topic)) if !topic.is_empty() => {
+                Handling::Publish {
+                    topic: topic.to_owned(),
+                    exclude_self: word == "publish-others",
+                }
+            }
+            _ => return Err(Fault::new("names no action that there is", ACTIONS)),
+        },
+    };
+    Ok((event, handling))
 }
 
 /// A pattern, and to whom it gives what it matches: to everybody unless it says otherwise.

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod app_server_is_asked;
 mod connections_are_acted_on;
 mod health_follows_the_server;
 mod numbers_and_channels_are_told;

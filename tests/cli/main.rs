@@ -5,7 +5,11 @@ mod clients_tell_what_went_wrong;
 mod configuration_is_explained;
 mod doctor_looks_at_this_machine;
 mod help_teaches;
+mod rules_are_explained;
 mod scripted_server;
+#[path = "../support/token.rs"]
+#[allow(dead_code, reason = "tests of the server use more of it")]
+mod token;
 mod wrong_flags_are_explained;
 
 use std::process::{Command, Output};

@@ -1,6 +1,7 @@
 //! What the integration tests share: a real server on loopback, and a client that may misbehave.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod app_server;
 pub(crate) mod client;
 pub(crate) mod fault_proxy;
 pub(crate) mod http;

@@ -27,7 +27,7 @@ pub use limits::{
 };
 pub use listening::{DEV_ECHO, ENDPOINT, LISTEN};
 pub use logging::{LOG_FORMAT, LOG_LEVEL};
-pub use rules::{ALLOW_ORIGIN, ALLOW_PUBLISH, ALLOW_SUBSCRIBE};
+pub use rules::{ALLOW_ORIGIN, ALLOW_PUBLISH, ALLOW_SUBSCRIBE, ON_MESSAGE};
 pub use shared_websocket::{
     EMPTY_DATA, EVENT_NAME, FRAME_SHAPE, PING_MESSAGE, PONG_MESSAGE, PUBLISH_EXCLUDES_SELF,
 };
@@ -40,7 +40,7 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 54] = [
+pub static ALL: [&OptionRecord; 55] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -59,6 +59,7 @@ pub static ALL: [&OptionRecord; 54] = [
     &REQUIRE_TOKEN,
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
+    &ON_MESSAGE,
     &ALLOW_ORIGIN,
     &WEBHOOK_URL,
     &WEBHOOK_EVENTS,
@@ -98,7 +99,7 @@ pub static ALL: [&OptionRecord; 54] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 32] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 33] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -116,6 +117,7 @@ pub static OF_ENDPOINTS: [&OptionRecord; 32] = [
     &REQUIRE_TOKEN,
     &ALLOW_PUBLISH,
     &ALLOW_SUBSCRIBE,
+    &ON_MESSAGE,
     &ALLOW_ORIGIN,
     &WEBHOOK_URL,
     &WEBHOOK_EVENTS,

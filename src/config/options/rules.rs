@@ -39,6 +39,22 @@ pub static ALLOW_SUBSCRIBE: OptionRecord = OptionRecord {
         gives every user a channel of their own.",
 };
 
+/// What becomes of messages that mean nothing to the dialect.
+pub static ON_MESSAGE: OptionRecord = OptionRecord {
+    name: "on-message",
+    value_name: "EVENT=ACTION",
+    default: "",
+    kind: Kind::MessageRule,
+    group: Group::Rules,
+    repeatable: true,
+    live: true,
+    summary: "Say what becomes of clients' own events; may be repeated",
+    details: "For dialects whose clients send events of their application (ignis, shared-websocket); without a \
+        rule they are dropped. The event is a name or a prefix that ends in *; the narrowest counts. The \
+        action is drop, reply (it goes back to its sender), publish:CHANNEL, publish-others:CHANNEL (not to \
+        its sender), or webhook (the application says).",
+};
+
 /// Which pages may connect.
 pub static ALLOW_ORIGIN: OptionRecord = OptionRecord {
     name: "allow-origin",

@@ -104,19 +104,22 @@ pub(super) fn bounds(kind: Kind) -> String {
             format!("ROLE=NAME, with a role of {roles}")
         }
         Kind::HeaderName => "the name of a header".to_owned(),
+        Kind::MessageRule => "EVENT=ACTION, where the event may end in *".to_owned(),
         Kind::Network => "an IP address, or a network as ADDRESS/BITS".to_owned(),
         Kind::Origin => "SCHEME://HOST or SCHEME://HOST:PORT; HOST may begin with *.".to_owned(),
         Kind::HostName => "a host's name without a port".to_owned(),
         Kind::JwtKey => "NAME=VALUE,... with one of secret, secret-env, pem, jwks".to_owned(),
         Kind::ParameterName => "a name of letters, digits and -._~".to_owned(),
-        Kind::PublishRule => "CHANNEL or CHANNEL:EVENT, each may end in *".to_owned(),
+        Kind::PublishRule => {
+            "CHANNEL or CHANNEL:EVENT, each may end in *, then perhaps =GRANT".to_owned()
+        }
         Kind::Secret => "a text".to_owned(),
         Kind::Size { min, max } => format!(
             "a size from {} to {}",
             units::format_bytes(min as u64),
             units::format_bytes(max as u64)
         ),
-        Kind::SubscribeRule => "a channel, which may end in *".to_owned(),
+        Kind::SubscribeRule => "a channel, which may end in *, then perhaps =GRANT".to_owned(),
         Kind::Switch => "true or false".to_owned(),
         Kind::Time { min, max, zero } => {
             let or_zero = if zero { ", or 0" } else { "" };

@@ -144,6 +144,11 @@ impl Template {
         })
     }
 
+    /// Where the claims are that it is filled in from, as RFC 6901 pointers.
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|(_, claim)| claim.as_deref())
+    }
+
     /// Whether the template, filled in from these claims, is `name`. A claim that is missing, empty,
     /// or neither a text nor a whole number fits nothing.
     fn is(&self, identity: &Identity, name: &str) -> bool {

@@ -149,13 +149,24 @@ impl Rules {
             .map_or(&Handling::Drop, |(_, handling)| handling)
     }
 
-    /// Whether some rule needs the application's answer.
+    /// Whether some rule for subscriptions needs the application's answer.
     #[must_use]
-    pub fn ask_webhook(&self) -> bool {
-        let asks = |grant: &Grant| *grant == Grant::Webhook;
-        self.subscribe.iter().any(|(_, grant)| asks(grant))
-            || self.publish.iter().any(|(_, grant)| asks(grant))
-            || self.messages.iter().any(|(_, to)| *to == Handling::Ask)
+    pub fn subscribing_asks(&self) -> bool {
+        let mut rules = self.subscribe.iter();
+        rules.any(|(_, grant)| *grant == Grant::Webhook)
+    }
+
+    /// The same for what clients publish.
+    #[must_use]
+    pub fn publishing_asks(&self) -> bool {
+        let mut rules = self.publish.iter();
+        rules.any(|(_, grant)| *grant == Grant::Webhook)
+    }
+
+    /// The same for other messages.
+    #[must_use]
+    pub fn messages_ask(&self) -> bool {
+        self.messages.iter().any(|(_, to)| *to == Handling::Ask)
     }
 }
 

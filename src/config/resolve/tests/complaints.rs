@@ -5,7 +5,7 @@ use crate::config::option::Kind;
 
 #[test]
 fn each_faulty_value_names_flag_value_and_fix() {
-    let cases: [(&OptionRecord, &str, &str); 42] = [
+    let cases: [(&OptionRecord, &str, &str); 46] = [
         (
             &options::LISTEN,
             "localhost:7001",
@@ -105,6 +105,30 @@ fn each_faulty_value_names_flag_value_and_fix() {
             &options::ALLOW_SUBSCRIBE,
             "",
             "names no channel; write a channel or a prefix that ends in *, such as 'private-team-*'",
+        ),
+        (
+            &options::ALLOW_SUBSCRIBE,
+            "a=sometimes",
+            "says nothing that is known; write allow, deny, authenticated, claim:/POINTER, webhook or a \
+             name with claims such as user.{sub} behind the =; a name that has one itself is written \
+             with =allow",
+        ),
+        (
+            &options::ALLOW_SUBSCRIBE,
+            "a=webhook",
+            "leaves it to an app server, and none is named; name it with --webhook-url",
+        ),
+        (
+            &options::ON_MESSAGE,
+            "chat",
+            "says no action; write EVENT=ACTION with drop, reply, publish:CHANNEL, \
+             publish-others:CHANNEL or webhook",
+        ),
+        (
+            &options::ON_MESSAGE,
+            "chat=publish:",
+            "names no action that there is; write EVENT=ACTION with drop, reply, publish:CHANNEL, \
+             publish-others:CHANNEL or webhook",
         ),
         (
             &options::EVENT_NAME,

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::option::Group;
 use crate::dialect::shared_websocket::{self, Role};
 use crate::dialect::{DialectConfig, DialectName};
+use crate::engine::decider::Handling;
 use crate::service::identity::KeySource;
 
 mod webhook;
@@ -281,6 +282,17 @@ fn rows_of_the_rest() -> Vec<Row> {
                         .of_subscribe(&format!("private-{name}"))
                         .is_open("")
                 })
+            },
+            shown: ["none", "c1", "c2", "c3", "c4"],
+        },
+        Row {
+            option: &options::ON_MESSAGE,
+            file: "[\"c1=reply\"]",
+            endpoint: Some("[\"c2=reply\"]"),
+            env: "c3=reply",
+            flag: "c4=reply",
+            show: |config| {
+                first_of(|name| *of_endpoint(config).rules.of_message(name) == Handling::Reply)
             },
             shown: ["none", "c1", "c2", "c3", "c4"],
         },

@@ -1,0 +1,164 @@
+//! Goal: an app server decides who comes in, who may subscribe and publish, and what is done about
+//! messages; it hears of every connection, in order; and nobody gets anything while it does not answer.
+//! Method: an app server that answers by name, behind real servers.
+
+use serde_json::{Value, json};
+
+use super::api;
+use super::support::app_server::{AppServer, Reply};
+use super::support::client::{Client, request};
+use super::support::http::{get, post};
+use super::support::servers;
+
+/// Says yes to names that begin with `yes`, and who somebody is by the query.
+fn by_name(call: &Value) -> Reply {
+    let is_yes = |name: &Value| name.as_str().is_some_and(|name| name.starts_with("yes"));
+    let answer = match call["type"].as_str() {
+        Some("connect") => match call["query"].as_str() {
+            Some("stranger") => return (403, "Set-Cookie: seen=1\r\n", json!("No strangers.")),
+            Some("broken") => return (500, "", json!({})),
+            Some(user) => json!({"allow": true, "userId": user, "setCookie": ["a=b"],
+                "channels": ["yes-from-start"]}),
+            None => json!({"allow": true}),
+        },
+        Some("subscribe") => json!({"allow": is_yes(&call["channel"]), "cacheFor": 60}),
+        Some("publish") => json!({"allow": is_yes(&call["event"])}),
+        _ => json!({}),
+    };
+    (200, "", answer)
+}
+
+fn flags(app: &AppServer) -> Vec<String> {
+    let rules = ["--allow-subscribe=*=webhook", "--allow-publish=*=webhook"];
+    let mut flags: Vec<String> = rules.map(str::to_owned).to_vec();
+    flags.push(app.flag());
+    flags
+}
+
+fn connect(addr: std::net::SocketAddr, user: &str) -> Client {
+    let mut client = Client::tcp(addr);
+    client.send_raw(&request(&format!("/_broadcast?{user}")));
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert!(head.contains("\r\nset-cookie: a=b\r\n") || head.contains("\r\nSet-Cookie: a=b\r\n"));
+    assert!(client.text().starts_with(r#"{"t":"welcome""#));
+    client
+}
+
+#[test]
+fn it_says_who_comes_in_and_who_may_what() {
+    let app = AppServer::start(by_name);
+    let flags = flags(&app);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    for server in servers(&[1, 2], &flags) {
+        let mut client = connect(server.addr, "u1");
+        let user = get(api(&server), "/v1/users/u1").ok();
+        assert_eq!(user["connections"][0]["subscriptions"], 1);
+
+        for (message, answer) in [
+            (r#"{"t":"sub","c":"yes-1"}"#, r#"{"t":"ok","c":"yes-1"}"#),
+            (
+                r#"{"t":"sub","c":"no-1"}"#,
+                r#"{"t":"err","c":"no-1","r":"unauthorized"}"#,
+            ),
+            (
+                r#"{"t":"pub","c":"yes-1","e":"no-e","d":1}"#,
+                r#"{"t":"err","c":"yes-1","r":"publish denied"}"#,
+            ),
+            (
+                r#"{"t":"pub","c":"no-1","e":"yes-e","d":1}"#,
+                r#"{"t":"err","c":"no-1","r":"unauthorized"}"#,
+            ),
+        ] {
+            client.send_text(message);
+            assert_eq!(client.text(), answer);
+        }
+        client.send_text(r#"{"t":"pub","c":"yes-1","e":"yes-e","d":{"n":1}}"#);
+        assert_eq!(client.event().name, "yes-e");
+
+        let mut stranger = Client::tcp(server.addr);
+        stranger.send_raw(&request("/_broadcast?stranger"));
+        let head = stranger.head();
+        assert!(
+            head.starts_with("HTTP/1.1 403 ") && head.contains("seen=1"),
+            "{head}"
+        );
+        let mut unlucky = Client::tcp(server.addr);
+        unlucky.send_raw(&request("/_broadcast?broken"));
+        assert!(unlucky.head().starts_with("HTTP/1.1 503 "));
+    }
+    let publish = app.asked("publish");
+    assert_eq!(publish.last().expect("asked")["data"], json!({"n": 1}));
+    assert!(publish.iter().all(|call| call["user"] == "u1"));
+}
+
+#[test]
+fn answer_that_holds_is_not_asked_for_again() {
+    let app = AppServer::start(by_name);
+    let flags = flags(&app);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    for server in servers(&[1], &flags) {
+        let before = app.asked("subscribe").len();
+        let mut client = connect(server.addr, "u1");
+        for _ in 0..20 {
+            client.subscribe("yes-1");
+            client.unsubscribe("yes-1");
+        }
+        assert_eq!(app.asked("subscribe").len() - before, 1);
+    }
+}
+
+#[test]
+fn it_hears_of_every_connection_from_beginning_to_end() {
+    const CLIENTS: usize = 50;
+    let app = AppServer::start(by_name);
+    let url = app.flag();
+    for server in servers(&[1, 2], &[&url]) {
+        let before = app.asked("disconnected").len();
+        let clients: Vec<Client> = (0..CLIENTS).map(|_| connect(server.addr, "u1")).collect();
+        let (gone, kicked) = clients.split_at(CLIENTS / 2);
+        for client in gone {
+            client.finish_sending();
+        }
+        app.wait_for("disconnected", before + gone.len());
+        let body = r#"{"who":{"user":"u1"},"code":4005,"reason":"bye"}"#;
+        post(api(&server), "/v1/disconnect", body).ok();
+        let ended = app.wait_for("disconnected", before + CLIENTS);
+        let codes = |code| {
+            ended[before..]
+                .iter()
+                .filter(|call| call["code"] == code)
+                .count()
+        };
+        assert_eq!((codes(1006), codes(4005)), (gone.len(), kicked.len()));
+        let began = app.asked("connected");
+        for end in &ended[before..] {
+            assert_eq!(end["user"], "u1");
+            assert_eq!(end["wasClean"], end["code"] == 4005);
+            assert!(
+                began
+                    .iter()
+                    .any(|call| call["connection"] == end["connection"])
+            );
+        }
+    }
+}
+
+#[test]
+fn nobody_gets_anything_while_it_does_not_answer() {
+    // Nothing listens there.
+    let flags = [
+        "--webhook-url=http://127.0.0.1:1/",
+        "--allow-subscribe=*=webhook",
+        "--webhook-events=subscribe",
+    ];
+    for server in servers(&[1, 2], &flags) {
+        let mut client = Client::open(server.addr);
+        client.send_text(r#"{"t":"sub","c":"x"}"#);
+        assert_eq!(
+            client.text(),
+            r#"{"t":"err","c":"x","r":"authorization failed"}"#
+        );
+        assert!(server.counter("webhook_failures", r#"kind="subscribe""#) >= 1);
+    }
+}
