@@ -69,6 +69,18 @@ pub struct FrameHeader {
     pub payload_len: u64,
 }
 
+impl FrameHeader {
+    /// Bytes of the frame, header and payload; `None`: more than a machine could hold.
+    ///
+    /// The payload's length is whatever a peer wrote, and overflow is not checked in release builds:
+    /// all arithmetic on it is here, or says what it relies upon.
+    #[inline]
+    pub(super) fn frame_len(&self) -> Option<usize> {
+        let payload_len = usize::try_from(self.payload_len).ok()?;
+        self.header_len.checked_add(payload_len)
+    }
+}
+
 /// Reads one client frame header from the front of `input`.
 ///
 /// `input` is whatever has arrived: it may stop inside the header or go on past the frame. The
@@ -222,6 +234,26 @@ mod tests {
         1 << 32,
         i64::MAX as u64,
     ];
+
+    #[test]
+    fn frame_len_ends_where_memory_does() {
+        for (payload_len, frame_len) in [
+            (0, Some(14)),
+            (1 << 40, Some((1 << 40) + 14)),
+            (u64::MAX - 14, Some(usize::MAX)),
+            (u64::MAX - 13, None),
+            (u64::MAX, None),
+        ] {
+            let header = FrameHeader {
+                fin: true,
+                opcode: OpCode::Text,
+                mask: [0; 4],
+                header_len: 14,
+                payload_len,
+            };
+            assert_eq!(header.frame_len(), frame_len, "{payload_len}");
+        }
+    }
 
     #[test]
     fn read_header_reads_every_length_form() {

@@ -79,7 +79,7 @@ impl InFlight {
                     None => return Ok((consumed, None)),
                 },
             };
-            let chunk_len = (frame.payload_len - frame.received).min(input.len() - consumed);
+            let chunk_len = frame.missing().min(input.len() - consumed);
             let chunk = consumed..consumed + chunk_len;
             consumed = chunk.end;
             unmask(&mut input[chunk.clone()], frame.mask, frame.received);
@@ -160,8 +160,9 @@ impl InFlight {
             return Ok(None);
         };
         self.header_len = 0;
-        *consumed += header.header_len - before;
-        Ok(Some(Frame::new(header)))
+        let new = header.header_len.checked_sub(before);
+        *consumed += new.expect("what was kept is no whole header");
+        Frame::new(header).map(Some)
     }
 
     /// Fragments of one message follow each other, up to their limit, and only control frames come
@@ -227,15 +228,21 @@ impl InFlight {
 }
 
 impl Frame {
-    fn new(header: FrameHeader) -> Self {
-        Self {
+    fn new(header: FrameHeader) -> Result<Self, FrameError> {
+        let payload_len = usize::try_from(header.payload_len);
+        Ok(Self {
             fin: header.fin,
             opcode: header.opcode,
             mask: header.mask,
-            // Fits: it has been compared with a limit that is a `usize`.
-            payload_len: header.payload_len as usize,
+            payload_len: payload_len.map_err(|_| FrameError::MessageTooBig)?,
             received: 0,
-        }
+        })
+    }
+
+    /// Bytes of the payload that are yet to come.
+    fn missing(&self) -> usize {
+        let missing = self.payload_len.checked_sub(self.received);
+        missing.expect("no more is taken than was announced")
     }
 }
 

@@ -133,9 +133,9 @@ impl Decoder {
             };
             if is_unfragmented(first)
                 && let Some(header) = read_header(input, limits.bytes_max as u64)?
-                && (input.len() - header.header_len) as u64 >= header.payload_len
+                && let Some(consumed) = header.frame_len()
+                && consumed <= input.len()
             {
-                let consumed = header.header_len + header.payload_len as usize;
                 let payload = &mut input[header.header_len..consumed];
                 unmask(payload, header.mask, 0);
                 let event = Some(whole_frame(header.opcode, payload)?);
