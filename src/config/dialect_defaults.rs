@@ -2,13 +2,19 @@
 //! than anything that anybody typed.
 
 use super::option::OptionRecord;
-use super::options::{BACKPRESSURE_LIMIT_BYTES, MAX_MESSAGE_BYTES};
+use super::options::{BACKPRESSURE_LIMIT_BYTES, MAX_MESSAGE_BYTES, TOKEN_QUERY_PARAMETER};
 use crate::dialect::DialectName;
 
 /// The one table: a dialect's own documented limits, not those of the host it used to run in.
 ///
 /// Only options of [`OF_ENDPOINTS`](super::options::OF_ENDPOINTS) make sense here.
-static TABLE: [(DialectName, &OptionRecord, &str); 2] = [
+static TABLE: [(DialectName, &OptionRecord, &str); 3] = [
+    // Where the client puts its token, unless its `authParam` says otherwise.
+    (
+        DialectName::SharedWebsocket,
+        &TOKEN_QUERY_PARAMETER,
+        "token",
+    ),
     // The largest messages of the usual conformance suite.
     (DialectName::Echo, &MAX_MESSAGE_BYTES, "16MiB"),
     // One of them with its framing, and room for the next to begin.

@@ -2,22 +2,26 @@
 //! Method: replay what it was recorded to send, and do to it what it must survive: a restart,
 //! messages of codecs, a flood of clients that all come back.
 
+use serde_json::json;
+
 use super::support::client::{BINARY, Client, Incoming, TEXT, request};
 use super::support::http::post;
+use super::support::token::{KEY_FLAG, token, token_of};
 use super::support::{Server, servers};
 use super::transcripts_are_kept::lines;
 
 const G_1: &str = include_str!("../dialects/shared-websocket/g-1.txt");
 const G_2: &str = include_str!("../dialects/shared-websocket/g-2.txt");
 
-/// Where the token stands in the address, which no handler of the dialect looks at.
-const PATH: &str = "/events?token=T1";
+const PATH: &str = "/events";
 
-const FLAGS: [&str; 4] = [
+const FLAGS: [&str; 6] = [
     "--endpoint",
     "/events=shared-websocket",
     "--allow-publish",
     "x:*",
+    KEY_FLAG,
+    "--jwt-leeway=0s",
 ];
 
 /// What an app server publishes; how many it reached.
@@ -34,17 +38,48 @@ fn expect_event(client: &mut Client, channel: &str) {
     assert_eq!(client.incoming(), Incoming::Text(frame));
 }
 
-/// Logins need somebody who knows keys, and have tests of their own.
-fn replayed(transcript: &str) -> impl Iterator<Item = &str> {
-    lines(transcript, "> ").filter(|line| !line.contains("$auth:login"))
+/// What a client of this user sends.
+fn said(transcript: &str, user: &str) -> Vec<String> {
+    let token = token_of(user);
+    let lines = lines(transcript, "> ");
+    lines.map(|line| line.replace("JWT", &token)).collect()
 }
+
+/// Connects as the client does with a token.
+fn connect_with(server: &Server, token: &str) -> Client {
+    Client::upgrade(server.addr, &format!("{PATH}?token={token}"))
+}
+
+fn expect_text(client: &mut Client, text: &str) {
+    assert_eq!(client.incoming(), Incoming::Text(text.to_owned()));
+}
+
+/// Joins, and says whether it was let in.
+fn is_let_in(client: &mut Client, channel: &str) -> bool {
+    client.send_text(&format!(
+        r#"{{"event":"$channel:join","data":{{"channel":"{channel}"}}}}"#
+    ));
+    client.send_text(r#"{"type":"ping"}"#);
+    let refusal = format!(
+        r#"{{"event":"error","data":{{"message":"Authentication required","channel":"{channel}"}}}}"#
+    );
+    let is_in = match client.incoming() {
+        Incoming::Text(text) if text == refusal => false,
+        Incoming::Text(text) if text == PONG => return true,
+        other => panic!("{other:?}"),
+    };
+    expect_text(client, PONG);
+    is_in
+}
+
+const PONG: &str = r#"{"type":"pong"}"#;
 
 #[test]
 fn transcript_g_1_makes_everything_of_the_first_connect_once() {
     for server in servers(&[1, 2], &FLAGS) {
-        let mut client = Client::upgrade(server.addr, PATH);
-        for line in replayed(G_1) {
-            client.send_text(line);
+        let mut client = connect_with(&server, &token_of("u1"));
+        for line in said(G_1, "u1") {
+            client.send_text(&line);
         }
         for expected in lines(G_1, "< ") {
             assert_eq!(client.incoming(), Incoming::Text(expected.to_owned()));
@@ -63,8 +98,8 @@ fn transcript_g_1_makes_everything_of_the_first_connect_once() {
 fn transcript_g_1_is_the_same_in_one_piece_behind_the_request() {
     for server in servers(&[1, 2], &FLAGS) {
         let mut client = Client::tcp(server.addr);
-        let mut all = request(PATH);
-        for line in replayed(G_1) {
+        let mut all = request(&format!("{PATH}?token={}", token_of("u1")));
+        for line in said(G_1, "u1") {
             all.extend(client.frame(true, TEXT, line.as_bytes()));
         }
         client.send_raw(&all);
@@ -103,6 +138,72 @@ fn transcript_g_2_restart_is_1001_and_the_new_connection_begins_empty() {
     }
 }
 
+/// "Server closes 1008: no further connection."
+#[test]
+fn transcript_g_2_bad_token_at_the_door_is_1008_and_nothing_else_is() {
+    for server in servers(&[1, 2], &FLAGS) {
+        let ended = token(json!({"sub": "u1"}), -10);
+        for bad in ["T1", &ended, &format!("{}x", token_of("u1"))] {
+            connect_with(&server, bad).expect_close(1008);
+        }
+        // No token is no bad one.
+        Client::upgrade(server.addr, PATH).expect_pong();
+    }
+    let needed = [&FLAGS[..], &["--require-token"]].concat();
+    for server in servers(&[1], &needed) {
+        Client::upgrade(server.addr, PATH).expect_close(1008);
+        connect_with(&server, &token_of("u1")).expect_pong();
+    }
+}
+
+#[test]
+fn login_opens_and_logout_closes_what_is_gated() {
+    for server in servers(&[1, 2], &FLAGS) {
+        let mut client = Client::upgrade(server.addr, PATH);
+        assert!(!is_let_in(&mut client, "user:u1"));
+        for _ in 0..2 {
+            let login = json!({"event": "$auth:login", "data": {"token": token_of("u1")}});
+            client.send_text(&login.to_string());
+        }
+        assert!(is_let_in(&mut client, "user:u1"));
+        assert!(is_let_in(&mut client, "x"));
+        assert_eq!((publish(&server, "user:u1"), publish(&server, "x")), (1, 1));
+        expect_event(&mut client, "user:u1");
+        expect_event(&mut client, "x");
+        client.send_text(r#"{"event":"$auth:logout","data":{}}"#);
+        client.expect_pong();
+        assert_eq!((publish(&server, "user:u1"), publish(&server, "x")), (0, 1));
+        expect_event(&mut client, "x");
+        assert!(!is_let_in(&mut client, "user:u1"));
+    }
+}
+
+#[test]
+fn bad_and_ended_logins_are_revoked_and_the_connection_stays() {
+    for server in servers(&[1, 2], &FLAGS) {
+        let mut client = connect_with(&server, &token(json!({"sub": "u1"}), 3));
+        assert!(is_let_in(&mut client, "private:x"));
+        assert!(is_let_in(&mut client, "x"));
+        expect_text(
+            &mut client,
+            r#"{"event":"$auth:revoked","data":{"reason":"token_expired"}}"#,
+        );
+        assert_eq!(
+            (publish(&server, "private:x"), publish(&server, "x")),
+            (0, 1)
+        );
+        expect_event(&mut client, "x");
+        for data in [r#"{"token":"T1"}"#, r#"{"token":7}"#, "{}", "null", "[]"] {
+            client.send_text(&format!(r#"{{"event":"$auth:login","data":{data}}}"#));
+            expect_text(
+                &mut client,
+                r#"{"event":"$auth:revoked","data":{"reason":"invalid_token"}}"#,
+            );
+        }
+        client.expect_pong();
+    }
+}
+
 #[test]
 fn codecs_are_told_1003_and_nobody_else_notices() {
     for server in servers(&[1], &FLAGS) {
@@ -113,8 +214,7 @@ fn codecs_are_told_1003_and_nobody_else_notices() {
         client.send(BINARY, br#"{"type":"ping"}"#);
         client.expect_close(1003);
         other.send_text(r#"{"type":"ping"}"#);
-        let pong = r#"{"type":"pong"}"#.to_owned();
-        assert_eq!(other.incoming(), Incoming::Text(pong));
+        expect_text(&mut other, PONG);
     }
 }
 
