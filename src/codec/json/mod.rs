@@ -19,5 +19,5 @@ mod conformance;
 mod corpus;
 
 pub use grammar::{NotJson, validate};
-pub use object::{NotAnObject, Value, scan_object};
+pub use object::{Elements, NotAnObject, Value, scan_object};
 pub use text::{write_joined, write_string};

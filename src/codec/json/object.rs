@@ -46,6 +46,13 @@ impl<'a> Value<'a> {
         self.raw == b"null"
     }
 
+    /// The values in an array; `None` when this is none.
+    #[must_use]
+    pub fn elements(&self) -> Option<Elements<'a>> {
+        let at = (self.raw.first() == Some(&b'[')).then_some(1)?;
+        Some(Elements { raw: self.raw, at })
+    }
+
     /// The unescaped text of a string; borrowed when it holds no escape.
     ///
     /// `None` when the value is no string, and when it escapes a lone surrogate: such a string is
@@ -59,6 +66,26 @@ impl<'a> Value<'a> {
         } else {
             Some(Cow::Borrowed(text))
         }
+    }
+}
+
+/// The values in an array that has been checked as a part of its text; made by [`Value::elements`].
+#[derive(Debug, Clone)]
+pub struct Elements<'a> {
+    raw: &'a [u8],
+    /// Behind the bracket or comma before the next value.
+    at: usize,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        // An empty array has no value here, and neither has the end.
+        let at = skip_space(self.raw, self.at);
+        let (value, end) = scan_value(self.raw, at).ok()?;
+        self.at = skip_space(self.raw, end) + 1;
+        Some(value)
     }
 }
 
@@ -275,6 +302,33 @@ mod tests {
             assert_eq!(found.as_text().as_deref(), text, "{value}");
             assert_eq!(found.is_string(), value.starts_with('"'), "{value}");
             assert_eq!(found.is_null(), value == "null", "{value}");
+        }
+    }
+
+    #[test]
+    fn elements_are_the_values_of_an_array_and_of_nothing_else() {
+        for (value, expected) in [
+            ("[]", Some(vec![])),
+            ("[ ]", Some(vec![])),
+            ("[1]", Some(vec!["1"])),
+            (
+                r#"[ "a,]" , [1,[2]],{"b":[]} ,null ]"#,
+                Some(vec![r#""a,]""#, "[1,[2]]", r#"{"b":[]}"#, "null"]),
+            ),
+            ("{}", None),
+            ("\"[1]\"", None),
+            ("1", None),
+        ] {
+            let object = format!("{{\"v\":{value}}}");
+            let [found] = scan_object(object.as_bytes(), ["v"]).expect("an object");
+            let elements = found.expect("the key is there").elements();
+            let raws = elements.map(|values| {
+                let raw = |value: Value<'_>| String::from_utf8(value.raw().to_vec()).unwrap();
+                values.map(raw).collect::<Vec<_>>()
+            });
+            let expected: Option<Vec<String>> =
+                expected.map(|raws| raws.into_iter().map(str::to_owned).collect());
+            assert_eq!(raws, expected, "{value}");
         }
     }
 
