@@ -8,7 +8,6 @@
 
 use super::busy::PeerEnd;
 use super::conn::{NEVER_MS, Phase};
-use super::dialect::Actions;
 use super::disconnect::{Cause, Disconnect};
 use super::shard::Shard;
 use super::topic_table::{EncodingId, set_index};
@@ -119,10 +118,14 @@ impl Shard {
         }
         self.take_identity(key);
         self.stats.count_close(cause);
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
+        // An answer about its credentials that is still out would make it a user's again.
+        conn.session = None;
         if was_open {
-            self.consult(key, |dialect, view, _: &mut Actions<'_>| {
-                dialect.on_close(view, cause);
-            });
+            let dialect = &self.endpoints[usize::from(encoding)].dialect;
+            dialect.on_close(&mut conn.state, cause);
         }
     }
 

@@ -15,6 +15,7 @@ use super::identity::Identity;
 use super::publication::{AppId, DataKind, Publication};
 use super::topic_table::{Subscriptions, TopicTable};
 use crate::base::ids::Ulid;
+use crate::base::time::Now;
 use crate::codec::http::{Refusal, UpgradeRequest};
 use crate::codec::ws::MessageKind;
 use crate::codec::ws::{OpCode, write_frame};
@@ -67,7 +68,7 @@ pub trait Dialect {
     fn on_timer(&self, _conn: &mut ConnView<'_>, _actions: &mut Actions<'_>) {}
 
     /// The connection is over; it has left its topics already.
-    fn on_close(&self, _conn: &mut ConnView<'_>, _cause: Cause) {}
+    fn on_close(&self, _state: &mut DialectState, _cause: Cause) {}
 
     /// Writes the frames of one heartbeat; the same for all connections of an endpoint.
     fn heartbeat(&self, out: &mut Vec<u8>) {
@@ -76,6 +77,23 @@ pub trait Dialect {
 
     /// Writes a publication as one whole frame.
     fn encode(&self, publication: &Publication<'_>, out: &mut Vec<u8>);
+
+    /// Whether some connections get publications in a form that is theirs alone, so that
+    /// [`Dialect::encode_for`] has to be asked about each.
+    fn encodes_for_each(&self) -> bool {
+        false
+    }
+
+    /// Writes a publication as one whole frame for the connection in this state; `false`, and
+    /// nothing is written, when it gets what [`Dialect::encode`] writes.
+    fn encode_for(
+        &self,
+        _state: &mut DialectState,
+        _publication: &Publication<'_>,
+        _out: &mut Vec<u8>,
+    ) -> bool {
+        false
+    }
 
     /// Whether a connection in this state gets what is published to everyone.
     fn hears_everyone(&self, _state: &DialectState) -> bool {
@@ -130,6 +148,8 @@ pub struct Acceptance {
 pub struct ConnView<'a> {
     /// The public id.
     pub id: Ulid,
+    /// What time it is.
+    pub now: Now,
     /// What the dialect keeps for it.
     pub state: &'a mut DialectState,
     /// What is known about its peer.

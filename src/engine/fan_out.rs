@@ -5,7 +5,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::busy::Wait;
-use super::dialect::{Dispatch, Publish, To};
+use super::conn::Conn;
+use super::dialect::{Dialect, Dispatch, Publish, To};
 use super::endpoint::Endpoint;
 use super::interest::ShardMask;
 use super::mailbox::Posted;
@@ -16,7 +17,7 @@ use super::shard::Shard;
 use super::topic_table::EncodingId;
 use super::turn_log::{FrameKind, TurnLog};
 use crate::base::ids::Ulid;
-use crate::base::slab::Key;
+use crate::base::slab::{Key, Slab};
 use crate::base::time::Now;
 
 /// An accepted publication that not every interested shard had room for.
@@ -108,6 +109,7 @@ impl Shard {
             publication,
             excluded: &excluded,
             endpoints: &self.endpoints,
+            conns: &mut self.conns,
             log: &mut self.log,
             count: 0,
         };
@@ -282,6 +284,7 @@ struct Handout<'a> {
     publication: &'a Publication<'a>,
     excluded: &'a [u32],
     endpoints: &'a [Endpoint],
+    conns: &'a mut Slab<Conn>,
     log: &'a mut TurnLog,
     count: u64,
 }
@@ -289,7 +292,11 @@ struct Handout<'a> {
 impl Handout<'_> {
     /// Writes the publication once, and its number to each of these slots.
     fn give(&mut self, encoding: EncodingId, slots: impl Iterator<Item = u32>) {
-        let dialect = &self.endpoints[usize::from(encoding)].dialect;
+        let dialect = &*self.endpoints[usize::from(encoding)].dialect;
+        if dialect.encodes_for_each() {
+            self.give_to_each(dialect, slots);
+            return;
+        }
         let entry = self.log.write(FrameKind::Publication, |out| {
             dialect.encode(self.publication, out);
         });
@@ -298,6 +305,30 @@ impl Handout<'_> {
                 self.log.append(slot, entry);
                 self.count += 1;
             }
+        }
+    }
+
+    /// Writes the publication for each connection that has a form of its own, and once for the rest.
+    fn give_to_each(&mut self, dialect: &dyn Dialect, slots: impl Iterator<Item = u32>) {
+        let mut shared = None;
+        for slot in slots {
+            if self.excluded.contains(&slot) {
+                continue;
+            }
+            let state = self.conns.at_mut(slot).map(|conn| &mut conn.state);
+            let own = state.and_then(|state| {
+                let write = |out: &mut Vec<u8>| dialect.encode_for(state, self.publication, out);
+                self.log.write_some(FrameKind::Publication, write)
+            });
+            let entry = own.unwrap_or_else(|| {
+                *shared.get_or_insert_with(|| {
+                    self.log.write(FrameKind::Publication, |out| {
+                        dialect.encode(self.publication, out);
+                    })
+                })
+            });
+            self.log.append(slot, entry);
+            self.count += 1;
         }
     }
 }

@@ -192,7 +192,7 @@ impl Shard {
         self.stats.upgraded += 1;
         self.happen(key, Happened::Connected);
         self.schedule(key);
-        let actions = self.consult(key, |dialect, view, actions| {
+        let actions = self.consult(now, key, |dialect, view, actions| {
             dialect.on_open(view, actions);
         });
         if let Some(actions) = actions {

@@ -142,7 +142,7 @@ impl Shard {
         };
         if conn.timer_ms <= now.monotonic_ms {
             conn.timer_ms = NEVER_MS;
-            let actions = self.consult(key, |dialect, view, actions| {
+            let actions = self.consult(now, key, |dialect, view, actions| {
                 dialect.on_timer(view, actions);
             });
             if let Some(actions) = actions {

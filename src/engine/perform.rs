@@ -17,7 +17,7 @@ use crate::base::time::{Now, millis};
 impl Shard {
     /// One whole message of a connection that waits for nothing.
     pub(super) fn handle_message(&mut self, now: Now, key: Key, message: Message<'_>) {
-        let actions = self.consult(key, |dialect, view, actions| {
+        let actions = self.consult(now, key, |dialect, view, actions| {
             dialect.on_message(view, message, actions);
         });
         if let Some(actions) = actions {
@@ -300,7 +300,7 @@ impl Shard {
     }
 
     pub(super) fn tell(&mut self, now: Now, key: Key, decision: &Decision<'_>) {
-        let actions = self.consult(key, |dialect, view, actions| {
+        let actions = self.consult(now, key, |dialect, view, actions| {
             dialect.on_decision(view, decision, actions);
         });
         if let Some(actions) = actions {

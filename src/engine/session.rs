@@ -170,7 +170,7 @@ impl Shard {
             return;
         }
         self.forget(now, key);
-        let actions = self.consult(key, |dialect, view, actions| {
+        let actions = self.consult(now, key, |dialect, view, actions| {
             dialect.on_identity_end(view, reason, actions);
         });
         if let Some(actions) = actions {

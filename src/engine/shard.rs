@@ -250,6 +250,7 @@ impl Shard {
     /// Asks the connection's dialect; `None` when the connection is gone.
     pub(super) fn consult<'m>(
         &mut self,
+        now: Now,
         key: Key,
         ask: impl FnOnce(&dyn Dialect, &mut ConnView<'_>, &mut Actions<'m>),
     ) -> Option<Actions<'m>> {
@@ -257,6 +258,7 @@ impl Shard {
         let endpoint = &self.endpoints[usize::from(conn.endpoint)];
         let mut view = ConnView {
             id: conn.id,
+            now,
             state: &mut conn.state,
             identity: conn.session.as_ref().and_then(|s| s.identity.as_deref()),
             app: endpoint.app,

@@ -100,15 +100,32 @@ impl Default for TurnLog {
 impl TurnLog {
     /// Adds one frame, written by `write` at the end of the given buffer.
     pub fn write(&mut self, kind: FrameKind, write: impl FnOnce(&mut Vec<u8>)) -> EntryId {
+        let entry = self.write_some(kind, |out| {
+            write(out);
+            true
+        });
+        entry.expect("it was written")
+    }
+
+    /// The same, unless `write` says that it has written nothing.
+    pub(super) fn write_some(
+        &mut self,
+        kind: FrameKind,
+        write: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> Option<EntryId> {
         let start = self.bytes.len();
-        write(&mut self.bytes);
+        if !write(&mut self.bytes) {
+            debug_assert_eq!(self.bytes.len(), start, "nothing was to be written");
+            return None;
+        }
         debug_assert!(self.bytes.len() > start, "a frame has at least its header");
         self.entries.push(Entry {
             span: start..self.bytes.len(),
             kind,
             kept: None,
         });
-        EntryId(u32::try_from(self.entries.len() - 1).expect("frames of one turn fit 32 bits"))
+        let index = u32::try_from(self.entries.len() - 1).expect("frames of one turn fit 32 bits");
+        Some(EntryId(index))
     }
 
     /// Adds an entry to the end of a connection's list.

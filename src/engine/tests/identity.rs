@@ -236,3 +236,17 @@ fn deeds_of_the_application_are_done_in_order_before_the_next_message() {
     assert_eq!(bench.hears(client), [" first ", "has true"].map(text));
     assert_eq!(bench.got(other), [text("lobby news ")]);
 }
+
+#[test]
+fn answer_about_credentials_that_comes_after_the_end_makes_nobody_a_users() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "login-meanwhile secret");
+    bench.say(client, "close");
+    // It has not been released yet: its slot is its own.
+    let known = identity("u1", None, bench.now);
+    prove(&mut bench, &Proof::Accepted(known));
+    assert_eq!(bench.shard.users.topics(), 0);
+    bench.shard.handle_released(client);
+    assert_eq!(bench.shard.users.topics(), 0);
+}
