@@ -2,13 +2,16 @@
 //! than anything that anybody typed.
 
 use super::option::OptionRecord;
-use super::options::{BACKPRESSURE_LIMIT_BYTES, MAX_MESSAGE_BYTES, TOKEN_QUERY_PARAMETER};
+use super::options::{
+    BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, IDLE_TIMEOUT, MAX_MESSAGE_BYTES,
+    TOKEN_QUERY_PARAMETER,
+};
 use crate::dialect::DialectName;
 
 /// The one table: a dialect's own documented limits, not those of the host it used to run in.
 ///
 /// Only options of [`OF_ENDPOINTS`](super::options::OF_ENDPOINTS) make sense here.
-static TABLE: [(DialectName, &OptionRecord, &str); 3] = [
+static TABLE: [(DialectName, &OptionRecord, &str); 6] = [
     // Where the client puts its token, unless its `authParam` says otherwise.
     (
         DialectName::SharedWebsocket,
@@ -19,6 +22,10 @@ static TABLE: [(DialectName, &OptionRecord, &str); 3] = [
     (DialectName::Echo, &MAX_MESSAGE_BYTES, "16MiB"),
     // One of them with its framing, and room for the next to begin.
     (DialectName::Echo, &BACKPRESSURE_LIMIT_BYTES, "17MiB"),
+    (DialectName::Ignis, &MAX_MESSAGE_BYTES, "128KiB"),
+    (DialectName::Ignis, &IDLE_TIMEOUT, "60s"),
+    // Its servers close nobody for being slow unless they are told to.
+    (DialectName::Ignis, &BACKPRESSURE_POLICY, "drop-newest"),
 ];
 
 /// The dialect's own default of an option, as a user would type it.

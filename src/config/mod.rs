@@ -12,6 +12,7 @@ pub mod cpu_list;
 pub mod dialect_defaults;
 mod endpoints;
 mod identity;
+mod ignis;
 pub mod machine;
 pub mod option;
 pub mod options;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::dialect::DialectName;
+
 /// What the names of all environment variables begin with.
 pub const ENV_PREFIX: &str = "SHARDCAST_";
 
@@ -45,6 +47,12 @@ impl OptionRecord {
     #[must_use]
     pub fn flag(&self) -> String {
         format!("--{}", self.name)
+    }
+
+    /// Whether it means anything to an endpoint that speaks this.
+    #[must_use]
+    pub fn concerns(&self, dialect: DialectName) -> bool {
+        self.group.dialect().is_none_or(|only| only == dialect)
     }
 
     /// Whether its value may be neither shown nor typed where others see it. A secret has no flag:
@@ -109,6 +117,8 @@ pub enum Kind {
     Origin,
     /// The name of a parameter in a query.
     ParameterName,
+    /// Names of topics, separated by commas.
+    Names,
     /// `CHANNEL[:EVENT]`.
     PublishRule,
     /// `ROLE=NAME`.
@@ -128,6 +138,8 @@ pub enum Kind {
     SubscribeRule,
     /// On or off; its flag takes no value.
     Switch,
+    /// Any text but an empty one.
+    Text,
     /// A time.
     Time {
         /// The least, apart from 0.
@@ -158,6 +170,8 @@ pub enum Group {
     Rules,
     /// How the clients of one dialect speak.
     SharedWebsocket,
+    /// What the clients of ignis are used to.
+    Ignis,
     /// What one peer may cost.
     Limits,
     /// What one client address may have.
@@ -185,7 +199,18 @@ impl Group {
             Self::Addresses => "Limits for each client address",
             Self::Webhook => "Webhook of an app server",
             Self::Times => "Times",
+            Self::Ignis => "Dialect ignis",
             Self::Logging => "Logging",
+        }
+    }
+
+    /// The only dialect whose endpoints these options mean anything to; `None`: all.
+    #[must_use]
+    pub fn dialect(self) -> Option<DialectName> {
+        match self {
+            Self::SharedWebsocket => Some(DialectName::SharedWebsocket),
+            Self::Ignis => Some(DialectName::Ignis),
+            _ => None,
         }
     }
 }

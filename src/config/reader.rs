@@ -88,6 +88,16 @@ impl<'a> Reader<'a> {
         self.complaints
     }
 
+    /// The names in a list; none when it is empty.
+    pub(super) fn names(&mut self, option: &OptionRecord) -> Option<Vec<String>> {
+        let names = self.optional(option, value::names)?;
+        Some(names.unwrap_or_default())
+    }
+
+    pub(super) fn text(&mut self, option: &OptionRecord) -> Option<String> {
+        self.one(option, value::text)
+    }
+
     pub(super) fn address(&mut self, option: &OptionRecord) -> Option<SocketAddr> {
         self.one(option, value::address)
     }

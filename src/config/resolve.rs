@@ -7,6 +7,7 @@ use super::api;
 use super::complaint::Complaint;
 use super::endpoints::{self, ListedEndpoint};
 use super::identity;
+use super::ignis;
 use super::machine::Machine;
 use super::options;
 use super::reader::Reader;
@@ -47,6 +48,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     // as a pair only if no endpoint does it.
     read_rules(reader, Rules::default());
     identity::read(reader);
+    ignis::read(reader);
     reader.origins(&options::ALLOW_ORIGIN);
     webhook::read(reader);
     shared_websocket::read(reader);
@@ -199,6 +201,7 @@ fn read_dialect(reader: &mut Reader<'_>, dialect: DialectName) -> Option<Dialect
             Some(DialectConfig::SharedWebsocket(Box::new(settings)))
         }
         DialectName::Echo => Some(DialectConfig::Echo),
+        DialectName::Ignis => ignis::read(reader).map(DialectConfig::Ignis),
     }
 }
 
@@ -246,7 +249,7 @@ fn small(count: usize) -> u32 {
     u32::try_from(count).expect("options bound these counts to a billion")
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).expect("options bound every time to a day")
 }
 

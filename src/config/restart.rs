@@ -45,6 +45,10 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
             apis.is_some_and(|(running, new)| running.hosts != new.hosts),
         ),
         (&options::ENDPOINT, !are_same(endpoints, &new.endpoints)),
+        (
+            &options::IGNIS_ENCRYPTION,
+            !are_reloaded(endpoints, &new.endpoints),
+        ),
         (&options::SHARDS, *shards != new.shards),
         (&options::CPUS, *cpus != new.cpus),
         (&options::DRIVER, *driver != new.driver),
@@ -108,6 +112,14 @@ fn are_same(running: &[EndpointConfig], new: &[EndpointConfig]) -> bool {
     running.len() == new.len() && running.iter().all(|endpoint| is_in(endpoint, new))
 }
 
+/// Whether a reload gives every endpoint that stays the settings of its dialect that `new` wants.
+fn are_reloaded(running: &[EndpointConfig], new: &[EndpointConfig]) -> bool {
+    running.iter().all(|running| {
+        let same = new.iter().find(|new| running.is_same_place(new));
+        same.is_none_or(|new| running.dialect.reloaded(&new.dialect) == new.dialect)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +131,9 @@ mod tests {
             cores_usable: 2,
         };
         let mut settings = Settings::default();
+        // What only one dialect has is compared too.
+        let endpoints = ["/_broadcast=strav", "/ws=ignis"].map(str::to_owned);
+        settings.set(&options::ENDPOINT, Origin::File, endpoints.to_vec());
         settings.set(option, Origin::File, vec![text.to_owned()]);
         settings.resolve(&machine).unwrap()
     }
@@ -187,6 +202,12 @@ mod tests {
             (&options::IDLE_TIMEOUT, "2m"),
             (&options::HANDSHAKE_TIMEOUT, "1s"),
             (&options::DRAIN_TIMEOUT, "1s"),
+            (&options::IGNIS_AUTH_TIMEOUT, "1s"),
+            (&options::IGNIS_HEARTBEAT_INTERVAL, "1s"),
+            (&options::IGNIS_HEARTBEAT_TIMEOUT, "1s"),
+            (&options::IGNIS_DEFAULT_ROOMS, "lobby"),
+            (&options::IGNIS_ENCRYPTION, "on"),
+            (&options::IGNIS_ENCRYPTION_INFO, "mine"),
             (&options::LOG_LEVEL, "debug"),
             (&options::LOG_FORMAT, "json"),
         ];

@@ -10,6 +10,7 @@ use super::complaint::Fault;
 use super::machine::Machine;
 use super::suggest::nearest;
 use super::{cpu_list, units};
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::dialect::DialectName;
 use crate::dialect::shared_websocket::Role;
 use crate::engine::decider::Handling;
@@ -210,6 +211,30 @@ pub(super) fn endpoint(text: &str) -> Result<(String, DialectName), Fault> {
                 format!("the dialects are {known}"),
             )
         })
+}
+
+/// Names of topics, as clients may use them too.
+pub(super) fn names(text: &str) -> Result<Vec<String>, Fault> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err(Fault::new(
+            "has an empty name",
+            "write names with one comma between two of them",
+        ));
+    }
+    if names.iter().any(|name| name.len() > NAME_BYTES_MAX) {
+        let fix = format!("write names of at most {NAME_BYTES_MAX} bytes");
+        return Err(Fault::new("has a name that is too long", fix));
+    }
+    Ok(names)
+}
+
+/// Any text that says something.
+pub(super) fn text(text: &str) -> Result<String, Fault> {
+    if text.is_empty() {
+        return Err(Fault::new("is empty", "write a text, or leave it out"));
+    }
+    Ok(text.to_owned())
 }
 
 /// The name as a `Host` header has it, but without the port.

@@ -36,7 +36,11 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, apps: &Apps,
     for endpoint in &mut running.endpoints {
         let same = |other: &&_| endpoint.is_same_place(other);
         if let Some(other) = new.endpoints.iter().find(same) {
-            *endpoint = other.clone();
+            let dialect = endpoint.dialect.reloaded(&other.dialect);
+            *endpoint = EndpointConfig {
+                dialect,
+                ..other.clone()
+            };
         }
     }
     running.handshake = new.handshake;

@@ -2,10 +2,13 @@
 //! Method: play the client's lines of the transcript and compare every answer; ids are replaced by
 //! a placeholder on both sides.
 
+use std::time::{Duration, Instant};
+
 use super::support::client::{BINARY, Client, Incoming, TEXT, request};
-use super::support::{servers, strav};
+use super::support::{Server, servers, strav};
 
 const S_1: &str = include_str!("../dialects/strav/s-1.txt");
+const I_1: &str = include_str!("../dialects/ignis/i-1.txt");
 
 /// The payloads of the lines that begin with `mark`.
 pub(super) fn lines<'t>(transcript: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
@@ -68,8 +71,41 @@ fn strav_transcript_is_the_same_before_the_welcome_was_read() {
     }
 }
 
+/// The Close frame that ends a transcript.
+fn closing(transcript: &str) -> Incoming {
+    let line = lines(transcript, "x ").next().expect("a last line");
+    let (code, reason) = line.split_once(' ').expect("a code and a reason");
+    Incoming::Close(code.parse().ok(), reason.to_owned())
+}
+
+/// The transcripts that need credentials are replayed where those can be answered for: beside the
+/// dialect. This one waits for the time that is the default.
+#[test]
+fn ignis_transcript_i_1_is_answered_byte_for_byte_and_closed_after_5_s() {
+    let servers: Vec<Server> = servers(&[1, 2], &["--endpoint", "/ws=ignis"]).collect();
+    let mut clients = Vec::new();
+    for server in &servers {
+        for opcode in [TEXT, BINARY] {
+            let started = Instant::now();
+            let mut client = Client::upgrade(server.addr, "/ws");
+            for line in lines(I_1, "> ") {
+                client.send(opcode, line.as_bytes());
+            }
+            expect_answers(&mut client, I_1);
+            clients.push((started, client));
+        }
+    }
+    for (started, mut client) in clients {
+        assert_eq!(client.incoming(), closing(I_1));
+        assert!(started.elapsed() >= Duration::from_secs(5));
+        client.answer_close(4001);
+    }
+}
+
 #[test]
 fn transcript_has_something_to_compare() {
+    assert_eq!(lines(I_1, "> ").count(), 7);
+    assert_eq!(lines(I_1, "< ").count(), 2);
     assert_eq!(lines(S_1, "> ").count(), 13);
     assert_eq!(lines(S_1, "< ").count(), 8);
     assert_eq!(

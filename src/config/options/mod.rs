@@ -4,6 +4,7 @@ mod addresses;
 mod api;
 mod cores;
 mod identity;
+mod ignis;
 mod limits;
 mod listening;
 mod logging;
@@ -20,6 +21,10 @@ pub use api::{API_HOST, API_LISTEN, API_TOKEN, API_TOKEN_FILE};
 pub use cores::{CPUS, DRIVER, SHARDS};
 pub use identity::{
     JWT_KEY, JWT_LEEWAY, JWT_USER_CLAIM, REQUIRE_TOKEN, TOKEN_COOKIE, TOKEN_QUERY_PARAMETER,
+};
+pub use ignis::{
+    IGNIS_AUTH_TIMEOUT, IGNIS_DEFAULT_ROOMS, IGNIS_ENCRYPTION, IGNIS_ENCRYPTION_INFO,
+    IGNIS_HEARTBEAT_INTERVAL, IGNIS_HEARTBEAT_TIMEOUT,
 };
 pub use limits::{
     BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, MAX_BYTE_RATE, MAX_CONNECTIONS, MAX_HEAD_BYTES,
@@ -40,7 +45,7 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 55] = [
+pub static ALL: [&OptionRecord; 61] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -75,6 +80,12 @@ pub static ALL: [&OptionRecord; 55] = [
     &PONG_MESSAGE,
     &EMPTY_DATA,
     &PUBLISH_EXCLUDES_SELF,
+    &IGNIS_AUTH_TIMEOUT,
+    &IGNIS_HEARTBEAT_INTERVAL,
+    &IGNIS_HEARTBEAT_TIMEOUT,
+    &IGNIS_DEFAULT_ROOMS,
+    &IGNIS_ENCRYPTION,
+    &IGNIS_ENCRYPTION_INFO,
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -99,7 +110,7 @@ pub static ALL: [&OptionRecord; 55] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 33] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 39] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -133,6 +144,12 @@ pub static OF_ENDPOINTS: [&OptionRecord; 33] = [
     &PONG_MESSAGE,
     &EMPTY_DATA,
     &PUBLISH_EXCLUDES_SELF,
+    &IGNIS_AUTH_TIMEOUT,
+    &IGNIS_HEARTBEAT_INTERVAL,
+    &IGNIS_HEARTBEAT_TIMEOUT,
+    &IGNIS_DEFAULT_ROOMS,
+    &IGNIS_ENCRYPTION,
+    &IGNIS_ENCRYPTION_INFO,
 ];
 
 #[cfg(test)]

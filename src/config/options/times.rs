@@ -6,10 +6,10 @@ use crate::base::wheel::TICK_MS;
 use crate::config::option::{Group, Kind, OptionRecord};
 
 /// A shard looks at its deadlines once a tick, so a shorter time would not be kept.
-const SHORTEST: Duration = Duration::from_millis(TICK_MS);
+pub(super) const SHORTEST: Duration = Duration::from_millis(TICK_MS);
 
 /// No deadline of a connection is meant to be longer; a longer one is a slip of the unit.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Between two heartbeats.
 pub static PING_INTERVAL: OptionRecord = OptionRecord {

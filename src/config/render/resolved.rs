@@ -64,7 +64,7 @@ impl<'a> Resolved<'a> {
                      app = {app}  # {of_app}\n"
                 ),
             );
-            for option in OF_ENDPOINTS {
+            for option in of_endpoint(endpoint) {
                 let setting = self.settings.get_for(option, endpoint.scope());
                 let comment = self.comment(option, &setting, Some(endpoint));
                 write_line(&mut text, option, &setting, &comment);
@@ -89,8 +89,7 @@ impl<'a> Resolved<'a> {
         let endpoints: Vec<Value> = listed
             .iter()
             .map(|endpoint| {
-                let options: Map<String, Value> = OF_ENDPOINTS
-                    .iter()
+                let options: Map<String, Value> = of_endpoint(endpoint)
                     .map(|option| {
                         let setting = self.settings.get_for(option, endpoint.scope());
                         let entry = self.entry(option, &setting, Some(endpoint));
@@ -193,6 +192,13 @@ pub fn complaints_as_json(complaints: &[Complaint]) -> Value {
         })
         .collect();
     json!({ "ok": false, "complaints": complaints })
+}
+
+/// The options that mean something to an endpoint.
+fn of_endpoint(endpoint: &ListedEndpoint<'_>) -> impl Iterator<Item = &'static OptionRecord> {
+    let dialect = endpoint.dialect;
+    let options = OF_ENDPOINTS.into_iter();
+    options.filter(move |option| option.concerns(dialect))
 }
 
 fn json_value(option: &OptionRecord, text: &str) -> Value {

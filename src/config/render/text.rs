@@ -110,6 +110,7 @@ pub(super) fn bounds(kind: Kind) -> String {
         Kind::HostName => "a host's name without a port".to_owned(),
         Kind::JwtKey => "NAME=VALUE,... with one of secret, secret-env, pem, jwks".to_owned(),
         Kind::ParameterName => "a name of letters, digits and -._~".to_owned(),
+        Kind::Names => "names separated by commas".to_owned(),
         Kind::PublishRule => {
             "CHANNEL or CHANNEL:EVENT, each may end in *, then perhaps =GRANT".to_owned()
         }
@@ -121,6 +122,7 @@ pub(super) fn bounds(kind: Kind) -> String {
         ),
         Kind::SubscribeRule => "a channel, which may end in *, then perhaps =GRANT".to_owned(),
         Kind::Switch => "true or false".to_owned(),
+        Kind::Text => "a text that is not empty".to_owned(),
         Kind::Time { min, max, zero } => {
             let or_zero = if zero { ", or 0" } else { "" };
             format!(

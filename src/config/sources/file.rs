@@ -137,7 +137,28 @@ impl FileReader<'_> {
             }
         }
         let (path, dialect) = (path?, dialect?);
+        self.check_dialect_of_keys(table, &dialect.text);
         is_whole.then(|| (format!("{}={}", path.text, dialect.text), own))
+    }
+
+    /// Complains of every key that means nothing to the endpoint's dialect.
+    fn check_dialect_of_keys(&mut self, table: &DeTable<'_>, dialect: &str) {
+        let Some(dialect) = DialectName::from_name(dialect) else {
+            return;
+        };
+        for (key, _) in in_order(table) {
+            let option = options::OF_ENDPOINTS
+                .iter()
+                .find(|o| o.name == key.get_ref());
+            let Some(only) = option.and_then(|option| option.group.dialect()) else {
+                continue;
+            };
+            if only != dialect {
+                let problem = format!("means nothing to {dialect}");
+                let fix = format!("remove it: only endpoints of {only} have it");
+                self.complain_of_key(key, Fault::new(problem, fix));
+            }
+        }
     }
 
     /// A dialect is checked here already: with a `=` in it, it would move the border of the path.

@@ -5,7 +5,7 @@ use crate::config::option::Kind;
 
 #[test]
 fn each_faulty_value_names_flag_value_and_fix() {
-    let cases: [(&OptionRecord, &str, &str); 46] = [
+    let cases: [(&OptionRecord, &str, &str); 49] = [
         (
             &options::LISTEN,
             "localhost:7001",
@@ -84,7 +84,7 @@ fn each_faulty_value_names_flag_value_and_fix() {
         (
             &options::ENDPOINT,
             "/live=pusher",
-            "names a dialect that does not exist: \"pusher\"; the dialects are strav, shared-websocket, echo",
+            "names a dialect that does not exist: \"pusher\"; the dialects are strav, shared-websocket, ignis, echo",
         ),
         (
             &options::ENDPOINT,
@@ -160,6 +160,21 @@ fn each_faulty_value_names_flag_value_and_fix() {
             &options::FRAME_SHAPE,
             "phoenix",
             "is not a choice here; write one of two-keys, flat",
+        ),
+        (
+            &options::IGNIS_DEFAULT_ROOMS,
+            "a,,b",
+            "has an empty name; write names with one comma between two of them",
+        ),
+        (
+            &options::IGNIS_ENCRYPTION,
+            "yes",
+            "is not a choice here; write one of off, on, required",
+        ),
+        (
+            &options::IGNIS_ENCRYPTION_INFO,
+            "",
+            "is empty; write a text, or leave it out",
         ),
         (
             &options::MAX_MESSAGE_BYTES,

@@ -1,7 +1,7 @@
 //! Each origin beats the ones below it: a row for each kind of value.
 
 use super::*;
-use crate::config::option::Group;
+use crate::dialect::ignis::IgnisConfig;
 use crate::dialect::shared_websocket::{self, Role};
 use crate::dialect::{DialectConfig, DialectName};
 use crate::engine::decider::Handling;
@@ -377,7 +377,68 @@ fn rows_of_the_rest() -> Vec<Row> {
             show: |config| shared_websocket(config).publish_excludes_self.to_string(),
             shown: ["false", "true", "false", "true", "true"],
         },
+        Row {
+            option: &options::IGNIS_AUTH_TIMEOUT,
+            file: "\"1s\"",
+            endpoint: Some("\"2s\""),
+            env: "3s",
+            flag: "4s",
+            show: |config| ignis(config).auth_timeout_ms.to_string(),
+            shown: ["5000", "1000", "2000", "3000", "4000"],
+        },
+        Row {
+            option: &options::IGNIS_HEARTBEAT_INTERVAL,
+            file: "\"1s\"",
+            endpoint: Some("0"),
+            env: "3s",
+            flag: "4s",
+            show: |config| ignis(config).heartbeat_interval_ms.to_string(),
+            shown: ["30000", "1000", "0", "3000", "4000"],
+        },
+        Row {
+            option: &options::IGNIS_HEARTBEAT_TIMEOUT,
+            file: "\"1s\"",
+            endpoint: Some("\"2s\""),
+            env: "3s",
+            flag: "4s",
+            show: |config| ignis(config).heartbeat_timeout_ms.to_string(),
+            shown: ["90000", "1000", "2000", "3000", "4000"],
+        },
+        Row {
+            option: &options::IGNIS_DEFAULT_ROOMS,
+            file: "\"a\"",
+            endpoint: Some("\"\""),
+            env: "b, c",
+            flag: "d",
+            show: |config| ignis(config).default_rooms.join(" "),
+            shown: ["ws-default ws-notification", "a", "", "b c", "d"],
+        },
+        Row {
+            option: &options::IGNIS_ENCRYPTION,
+            file: "\"on\"",
+            endpoint: Some("\"required\""),
+            env: "off",
+            flag: "on",
+            show: |config| format!("{:?}", ignis(config).encryption),
+            shown: ["Off", "On", "Required", "Off", "On"],
+        },
+        Row {
+            option: &options::IGNIS_ENCRYPTION_INFO,
+            file: "\"a\"",
+            endpoint: Some("\"b\""),
+            env: "c",
+            flag: "d",
+            show: |config| ignis(config).encryption_info.clone(),
+            shown: ["ignis-ecdh-p256-aes-256-gcm-v1", "a", "b", "c", "d"],
+        },
     ]
+}
+
+fn ignis(config: &ServerConfig) -> &IgnisConfig {
+    match &of_endpoint(config).dialect {
+        DialectConfig::Ignis(config) => config,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn shared_websocket(config: &ServerConfig) -> &shared_websocket::Settings {
@@ -403,17 +464,15 @@ fn each_origin_beats_the_ones_below_it_for_each_kind_of_value() {
         let name = row.option.name;
         let env_name = row.option.env_name();
         let of_file = format!("{name} = {}\n", row.file);
-        // What is about one dialect shows at an endpoint that speaks it, so there always is one.
-        let (dialect, always) = match row.option.group {
-            Group::SharedWebsocket => (DialectName::SharedWebsocket, true),
-            _ => (DialectName::Strav, false),
-        };
-        let bare = format!("[[endpoint]]\npath = \"/a\"\ndialect = \"{dialect}\"\n");
+        let only = row.option.group.dialect();
+        let dialect = only.unwrap_or(DialectName::Strav);
+        let bare_table = format!("[[endpoint]]\npath = \"/a\"\ndialect = \"{dialect}\"\n");
         let of_table = match row.endpoint {
-            Some(value) => format!("{bare}{name} = {value}\n"),
+            Some(value) => format!("{bare_table}{name} = {value}\n"),
             None => String::new(),
         };
-        let no_table = if always { bare.as_str() } else { "" };
+        // What only one dialect has needs an endpoint of it; others show it on the default one.
+        let without_key = if only.is_some() { &*bare_table } else { "" };
         let env = [(env_name.as_str(), row.env)];
         let flag_texts = [row.flag];
         let flags: [(&'static OptionRecord, &[&str]); 1] = [(row.option, &flag_texts)];
@@ -426,11 +485,7 @@ fn each_origin_beats_the_ones_below_it_for_each_kind_of_value() {
                     ""
                 };
                 let file = if with_file { of_file.as_str() } else { "" };
-                let table = if with_table {
-                    of_table.as_str()
-                } else {
-                    no_table
-                };
+                let table = if with_table { &*of_table } else { without_key };
                 format!("{base}{file}{table}")
             };
             let cases = [

@@ -91,7 +91,7 @@ fn each_mistake_in_a_file_names_line_key_and_fix() {
         ),
         (
             "[[endpoint]]\npath = \"/a\"\ndialect = \"x=strav\"",
-            "test.toml:3: dialect: \"x=strav\" does not exist; the dialects are strav, shared-websocket, echo",
+            "test.toml:3: dialect: \"x=strav\" does not exist; the dialects are strav, shared-websocket, ignis, echo",
         ),
         (
             "[[endpoint]]\npath = 5\ndialect = \"strav\"",
@@ -108,6 +108,10 @@ fn each_mistake_in_a_file_names_line_key_and_fix() {
         (
             "[[endpoint]]\npath = \"/a\"\ndialect = \"strav\"\nlog-level = \"debug\"",
             "test.toml:4: log-level is no key of an endpoint; move it above the first [[endpoint]]: it holds for the whole server",
+        ),
+        (
+            "[[endpoint]]\npath = \"/a\"\nignis-encryption = \"on\"\ndialect = \"strav\"",
+            "test.toml:3: ignis-encryption means nothing to strav; remove it: only endpoints of ignis have it",
         ),
         (
             "[[endpoint]]\npath = \"/a\"\ndialect = \"strav\"\nmax-subscriptions = 0",

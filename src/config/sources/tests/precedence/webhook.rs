@@ -1,6 +1,7 @@
 //! The rows of the webhook's options.
 
 use super::*;
+use crate::config::option::Group;
 use crate::service::Secret;
 use crate::service::webhook::{Kind, WebhookConfig};
 
