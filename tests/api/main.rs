@@ -6,6 +6,7 @@ mod support;
 
 mod app_server_is_asked;
 mod connections_are_acted_on;
+mod dialects_share_an_app;
 mod health_follows_the_server;
 mod numbers_and_channels_are_told;
 mod publish_command_goes_through_it;
