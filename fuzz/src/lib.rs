@@ -8,6 +8,7 @@ mod api;
 mod envelope;
 mod frames;
 mod head;
+mod ignis;
 mod messages;
 mod one_shard;
 mod pieces;
@@ -21,6 +22,7 @@ pub use api::api;
 pub use envelope::envelope;
 pub use frames::frames;
 pub use head::head;
+pub use ignis::ignis;
 pub use messages::messages;
 pub use shard::shard;
 pub use shared_websocket::shared_websocket;
@@ -30,11 +32,12 @@ pub use strav::strav;
 pub type Body = fn(&[u8]);
 
 /// All targets, by the name of their corpus and of their binary.
-pub const TARGETS: [(&str, Body); 8] = [
+pub const TARGETS: [(&str, Body); 9] = [
     ("api", api),
     ("envelope", envelope),
     ("frames", frames),
     ("head", head),
+    ("ignis", ignis),
     ("messages", messages),
     ("shard", shard),
     ("shared_websocket", shared_websocket),

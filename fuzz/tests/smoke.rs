@@ -17,7 +17,7 @@ const CHANGED: usize = 10_000;
 const TIME: Duration = Duration::from_secs(5);
 
 /// Pieces that mean something to one target or another, and are hard to hit by chance.
-const TELLING: [&[u8]; 24] = [
+const TELLING: [&[u8]; 25] = [
     b"\r\n",
     b"\r\n\r\n",
     b": ",
@@ -39,6 +39,7 @@ const TELLING: [&[u8]; 24] = [
     b"{\"t\":",
     b"{\"event\":",
     b"$channel:",
+    b"\"rooms\":[",
     b"\"",
     b"[{",
     b"1e9",
@@ -146,6 +147,11 @@ fn frames() {
 #[test]
 fn head() {
     smoke("head");
+}
+
+#[test]
+fn ignis() {
+    smoke("ignis");
 }
 
 #[test]
