@@ -69,7 +69,9 @@ impl Client {
     pub(crate) fn open(kind: Kind, url: &str, subprotocols: &[&str]) -> (Self, Chosen) {
         let (driven, events) = match kind {
             Kind::Rust => client_in_process::start(url, subprotocols),
-            Kind::Node => client_in_script::start(client_in_script::node(), url, subprotocols),
+            Kind::Node => {
+                client_in_script::start(client_in_script::node("client.cjs"), url, subprotocols)
+            }
             Kind::Python => client_in_script::start(client_in_script::python(), url, subprotocols),
         };
         let client = Self {

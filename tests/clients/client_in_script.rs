@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use crate::client::{Command, Driven, Event};
 
-/// Node with `ws`, about to run its script.
-pub(crate) fn node() -> process::Command {
+/// Node with `ws`, about to run this script.
+pub(crate) fn node(script: &str) -> process::Command {
     let folder = installed("node", "package.json", "installed.json");
     let mut command = process::Command::new("node");
     command.env("NODE_PATH", folder.join("node_modules"));
-    command.arg(scripts().join("node/client.cjs"));
+    command.arg(scripts().join("node").join(script));
     command
 }
 

@@ -15,6 +15,7 @@ mod clients_of_all_kinds_meet;
 mod each_client_closes_and_is_closed;
 mod each_client_connects_as_it_is_used_to;
 mod each_client_subscribes_and_publishes;
+mod ignis_client_reads_what_is_encrypted;
 mod our_own_commands_meet;
 
 use client::Kind;

@@ -18,6 +18,7 @@ mod delivery_contract_holds;
 mod drain_delivers_what_was_accepted;
 mod echo_returns_everything;
 mod full_mailboxes_lose_nothing;
+mod ignis_clients_are_served;
 mod lack_of_descriptors_is_told_and_passes;
 mod large_messages_stay_whole;
 mod logs_tell_no_secrets;

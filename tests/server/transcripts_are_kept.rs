@@ -5,10 +5,12 @@
 use std::time::{Duration, Instant};
 
 use super::support::client::{BINARY, Client, Incoming, TEXT, request};
+use super::support::token::KEY_FLAG;
 use super::support::{Server, servers, strav};
 
 const S_1: &str = include_str!("../dialects/strav/s-1.txt");
 const I_1: &str = include_str!("../dialects/ignis/i-1.txt");
+const I_2_REJECTED: &str = include_str!("../dialects/ignis/i-2-rejected.txt");
 
 /// The payloads of the lines that begin with `mark`.
 pub(super) fn lines<'t>(transcript: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
@@ -78,8 +80,25 @@ fn closing(transcript: &str) -> Incoming {
     Incoming::Close(code.parse().ok(), reason.to_owned())
 }
 
-/// The transcripts that need credentials are replayed where those can be answered for: beside the
-/// dialect. This one waits for the time that is the default.
+/// Those of credentials that take long, or that nobody can tell about, are replayed beside the dialect.
+#[test]
+fn ignis_transcript_of_wrong_credentials_is_answered_byte_for_byte() {
+    for server in servers(&[1, 2], &["--endpoint", "/ws=ignis", KEY_FLAG]) {
+        for opcode in [TEXT, BINARY] {
+            let mut client = Client::upgrade(server.addr, "/ws");
+            for line in lines(I_2_REJECTED, "> ") {
+                client.send(opcode, line.as_bytes());
+            }
+            for line in lines(I_2_REJECTED, "< ") {
+                assert_eq!(client.incoming(), Incoming::Text(line.to_owned()));
+            }
+            assert_eq!(client.incoming(), closing(I_2_REJECTED));
+            client.answer_close(4003);
+        }
+    }
+}
+
+/// This one waits for the time that is the default.
 #[test]
 fn ignis_transcript_i_1_is_answered_byte_for_byte_and_closed_after_5_s() {
     let servers: Vec<Server> = servers(&[1, 2], &["--endpoint", "/ws=ignis"]).collect();
@@ -106,6 +125,7 @@ fn ignis_transcript_i_1_is_answered_byte_for_byte_and_closed_after_5_s() {
 fn transcript_has_something_to_compare() {
     assert_eq!(lines(I_1, "> ").count(), 7);
     assert_eq!(lines(I_1, "< ").count(), 2);
+    assert_eq!(lines(I_2_REJECTED, "< ").count(), 1);
     assert_eq!(lines(S_1, "> ").count(), 13);
     assert_eq!(lines(S_1, "< ").count(), 8);
     assert_eq!(
