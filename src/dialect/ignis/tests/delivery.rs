@@ -42,13 +42,19 @@ fn broadcasts_and_rooms_are_for_authenticated_clients_and_ids_for_all() {
 
 #[test]
 fn excluded_clients_are_skipped_in_rooms_and_broadcasts() {
-    let mut bench = Bench::new(config());
-    let ((one, one_id), (two, _)) = (bench.known(), bench.known());
-    for (audience, topic) in [(Audience::Topic, "ws-default"), (Audience::Everyone, "")] {
-        assert_eq!(bench.publish_but(audience, topic, Some("1"), &[one_id]), 1);
+    // Where some may have keys, publications take another way.
+    for encryption in [Encryption::Off, Encryption::On] {
+        let mut bench = Bench::new(IgnisConfig {
+            encryption,
+            ..config()
+        });
+        let ((one, one_id), (two, _)) = (bench.known(), bench.known());
+        for (audience, topic) in [(Audience::Topic, "ws-default"), (Audience::Everyone, "")] {
+            assert_eq!(bench.publish_but(audience, topic, Some("1"), &[one_id]), 1);
+        }
+        assert_eq!(bench.hears(one), []);
+        assert_eq!(bench.hears(two), [event("1"), event("1")]);
     }
-    assert_eq!(bench.hears(one), []);
-    assert_eq!(bench.hears(two), [event("1"), event("1")]);
 }
 
 #[test]
