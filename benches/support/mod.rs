@@ -100,6 +100,7 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
                 read_rates: ReadRates::default(),
                 backpressure_bytes_max: 1024 * 1024,
                 backpressure_policy: BackpressurePolicy::Close,
+                unproven_bytes_max: 0,
                 subscriptions_max: 128,
                 ping_interval_ms: 0,
                 idle_timeout_ms: 0,

@@ -27,6 +27,7 @@ pub(crate) const LIMITS: ConnLimits = ConnLimits {
     },
     backpressure_bytes_max: 1 << 20,
     backpressure_policy: BackpressurePolicy::Close,
+    unproven_bytes_max: 0,
     subscriptions_max: 4,
     ping_interval_ms: 0,
     idle_timeout_ms: 0,

@@ -61,6 +61,7 @@ fn limits(choices: &mut Choices<'_>) -> ConnLimits {
         },
         backpressure_bytes_max: 1_500,
         backpressure_policy,
+        unproven_bytes_max: 0,
         subscriptions_max: 3,
         ping_interval_ms: [0, 1_000][choices.below(2)],
         idle_timeout_ms: [0, 3_000][choices.below(2)],

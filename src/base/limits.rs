@@ -89,6 +89,9 @@ pub struct ConnLimits {
     pub message_frames_max: u32,
     /// What it may send in a second, averaged.
     pub read_rates: ReadRates,
+    /// Bytes that a connection may send before it is known who it is, where a dialect wants to know
+    /// that first; 0 = any.
+    pub unproven_bytes_max: usize,
     /// Topics one connection may be subscribed to.
     pub subscriptions_max: usize,
     /// Between two heartbeats to a connection.

@@ -119,6 +119,7 @@ fn read_limits(reader: &mut Reader<'_>, check_pairs: bool) -> Option<ConnLimits>
     let message_frames_max = reader.count(&options::MAX_MESSAGE_FRAMES);
     let message_rate = reader.count(&options::MAX_MESSAGE_RATE);
     let byte_rate = reader.size(&options::MAX_BYTE_RATE);
+    let unproven_bytes_max = reader.size(&options::MAX_UNAUTHENTICATED_BYTES);
     let backpressure_bytes_max = reader.size(&options::BACKPRESSURE_LIMIT_BYTES);
     let backpressure_policy = reader.choice(&options::BACKPRESSURE_POLICY, &POLICIES);
     let subscriptions_max = reader.count(&options::MAX_SUBSCRIPTIONS);
@@ -143,6 +144,7 @@ fn read_limits(reader: &mut Reader<'_>, check_pairs: bool) -> Option<ConnLimits>
         backpressure_bytes_max: backpressure_bytes_max?,
         backpressure_policy: backpressure_policy?,
         // It has no `auto`, and neither have the counts above.
+        unproven_bytes_max: unproven_bytes_max?,
         subscriptions_max: subscriptions_max??,
         ping_interval_ms: millis(ping_interval?),
         idle_timeout_ms: millis(idle_timeout?),

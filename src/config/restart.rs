@@ -187,6 +187,7 @@ mod tests {
             (&options::MAX_MESSAGE_FRAMES, "2"),
             (&options::MAX_MESSAGE_RATE, "10"),
             (&options::MAX_BYTE_RATE, "1KiB"),
+            (&options::MAX_UNAUTHENTICATED_BYTES, "1KiB"),
             (&options::MAX_HEAD_BYTES, "2KiB"),
             (&options::MAX_CONNECTIONS_PER_ADDRESS, "2"),
             (&options::MAX_HANDSHAKE_RATE, "2"),

@@ -95,6 +95,11 @@ pub trait Dialect {
         false
     }
 
+    /// Whether clients have to say who they are before anything else.
+    fn needs_identity(&self) -> bool {
+        false
+    }
+
     /// Whether a connection in this state gets what is published to everyone.
     fn hears_everyone(&self, _state: &DialectState) -> bool {
         true

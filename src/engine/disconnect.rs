@@ -36,6 +36,8 @@ pub enum Cause {
     Idle,
     /// Its credentials were wrong, have expired, or were revoked.
     Unauthorized,
+    /// It sent more than its endpoint takes before it is known who it is.
+    UnauthenticatedBytes,
     /// An operator or the application wanted it ended.
     Kicked,
     /// The dialect ended it with a code of its own.
@@ -46,7 +48,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of their counters.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::PeerClosed,
         Self::PeerGone,
         Self::HandshakeRefused,
@@ -61,6 +63,7 @@ impl Cause {
         Self::SlowConsumer,
         Self::Idle,
         Self::Unauthorized,
+        Self::UnauthenticatedBytes,
         Self::Kicked,
         Self::Dialect,
         Self::Shutdown,
@@ -84,6 +87,7 @@ impl Cause {
             Self::SlowConsumer => "slow_consumer",
             Self::Idle => "idle",
             Self::Unauthorized => "unauthorized",
+            Self::UnauthenticatedBytes => "unauthenticated_bytes",
             Self::Kicked => "kicked",
             Self::Dialect => "dialect",
             Self::Shutdown => "shutdown",
@@ -112,6 +116,10 @@ impl Cause {
             Self::SlowConsumer => (CloseCode::TRY_AGAIN_LATER, "slow consumer"),
             Self::Idle => (CloseCode::GOING_AWAY, "idle timeout"),
             Self::Unauthorized => (CloseCode::POLICY_VIOLATION, "unauthorized"),
+            Self::UnauthenticatedBytes => (
+                CloseCode::POLICY_VIOLATION,
+                "too much before authentication",
+            ),
             Self::Kicked => (CloseCode::GOING_AWAY, "disconnected by the server"),
             Self::Dialect => (CloseCode::NORMAL, ""),
             Self::Shutdown => (CloseCode::GOING_AWAY, "server shutting down"),

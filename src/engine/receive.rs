@@ -12,6 +12,10 @@ use crate::codec::ws::{Decoded, Event, MessageLimits, OpCode, write_frame};
 impl Shard {
     /// Frames, at any split.
     pub(super) fn handle_frames(&mut self, now: Now, key: Key, bytes: &mut [u8]) {
+        if self.is_too_much_unproven(key, bytes.len()) {
+            self.close(now, key, Cause::UnauthenticatedBytes);
+            return;
+        }
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };

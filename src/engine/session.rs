@@ -23,6 +23,8 @@ pub(super) struct Session {
     /// When the identity ends, on the monotonic clock.
     pub(super) expires_ms: Option<u64>,
     answers: Answers,
+    /// What it has sent without an identity, where it ought to have one.
+    unproven_bytes: usize,
     /// Topics that it was put into without asking the rules; they go with the identity.
     joined: Vec<Arc<str>>,
 }
@@ -114,6 +116,21 @@ impl Shard {
             Proof::Failed => AuthenticateOutcome::Failed,
         };
         self.tell(now, key, &Decision::Authenticate(outcome));
+    }
+
+    /// Counts bytes from somebody who ought to say first who it is; whether those are too many.
+    pub(super) fn is_too_much_unproven(&mut self, key: Key, bytes: usize) -> bool {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return false;
+        };
+        let endpoint = &self.endpoints[usize::from(conn.endpoint)];
+        let bytes_max = endpoint.limits.unproven_bytes_max;
+        if bytes_max == 0 || !endpoint.dialect.needs_identity() || conn.identity().is_some() {
+            return false;
+        }
+        let session = conn.session_mut();
+        session.unproven_bytes = session.unproven_bytes.saturating_add(bytes);
+        session.unproven_bytes > bytes_max
     }
 
     /// Gives a connection its identity. One that it had before ends, with the topics that only that

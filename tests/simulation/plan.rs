@@ -210,6 +210,7 @@ impl Plan {
                 1 => BackpressurePolicy::DropOldest,
                 _ => BackpressurePolicy::Close,
             },
+            unproven_bytes_max: 0,
             subscriptions_max: [2, 5, 128][random.below(3) as usize],
             ping_interval_ms,
             idle_timeout_ms: 3 * ping_interval_ms,

@@ -162,6 +162,23 @@ pub static MAX_BYTE_RATE: OptionRecord = OptionRecord {
         --max-message-rate.",
 };
 
+/// How much may come before credentials.
+pub static MAX_UNAUTHENTICATED_BYTES: OptionRecord = OptionRecord {
+    name: "max-unauthenticated-bytes",
+    value_name: "SIZE",
+    default: "256KiB",
+    kind: Kind::Size {
+        min: 0,
+        max: 1024 * 1024 * 1024,
+    },
+    group: Group::Limits,
+    repeatable: false,
+    live: true,
+    summary: "How much a client may send before it has said who it is; 0 = any",
+    details: "For ignis, whose clients authenticate by a message. More closes the connection with 1008. It \
+        must hold the message with the credentials.",
+};
+
 /// The largest request head.
 pub static MAX_HEAD_BYTES: OptionRecord = OptionRecord {
     name: "max-head-bytes",

@@ -28,7 +28,8 @@ pub use ignis::{
 };
 pub use limits::{
     BACKPRESSURE_LIMIT_BYTES, BACKPRESSURE_POLICY, MAX_BYTE_RATE, MAX_CONNECTIONS, MAX_HEAD_BYTES,
-    MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES, MAX_MESSAGE_RATE, MAX_SUBSCRIPTIONS, SEND_BUFFER_BYTES,
+    MAX_MESSAGE_BYTES, MAX_MESSAGE_FRAMES, MAX_MESSAGE_RATE, MAX_SUBSCRIPTIONS,
+    MAX_UNAUTHENTICATED_BYTES, SEND_BUFFER_BYTES,
 };
 pub use listening::{DEV_ECHO, ENDPOINT, LISTEN};
 pub use logging::{LOG_FORMAT, LOG_LEVEL};
@@ -45,7 +46,7 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 61] = [
+pub static ALL: [&OptionRecord; 62] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -90,6 +91,7 @@ pub static ALL: [&OptionRecord; 61] = [
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
     &MAX_BYTE_RATE,
+    &MAX_UNAUTHENTICATED_BYTES,
     &MAX_HEAD_BYTES,
     &BACKPRESSURE_LIMIT_BYTES,
     &BACKPRESSURE_POLICY,
@@ -110,11 +112,12 @@ pub static ALL: [&OptionRecord; 61] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 39] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 40] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
     &MAX_BYTE_RATE,
+    &MAX_UNAUTHENTICATED_BYTES,
     &BACKPRESSURE_LIMIT_BYTES,
     &BACKPRESSURE_POLICY,
     &MAX_SUBSCRIPTIONS,

@@ -66,6 +66,7 @@ fn defaults_are_the_documented_ones() {
         read_rates: ReadRates::default(),
         backpressure_bytes_max: 1_048_576,
         backpressure_policy: BackpressurePolicy::Close,
+        unproven_bytes_max: 256 * 1024,
         subscriptions_max: 128,
         ping_interval_ms: 30_000,
         idle_timeout_ms: 90_000,

@@ -152,6 +152,10 @@ impl Dialect for Ignis {
         "ignis"
     }
 
+    fn needs_identity(&self) -> bool {
+        true
+    }
+
     fn on_open(&self, conn: &mut ConnView<'_>, actions: &mut Actions<'_>) {
         State::of(conn.state).heard_ms = conn.now.monotonic_ms;
         actions.set_timer(self.config.auth_timeout_ms);

@@ -13,6 +13,7 @@ fn guarded(door: Door, turns_away_by_close: bool) -> Bench {
     endpoint.door = door;
     endpoint.dialect = Box::new(Words {
         turns_away_by_close,
+        ..WORDS
     });
     bench
 }

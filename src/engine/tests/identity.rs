@@ -87,6 +87,40 @@ fn proof_is_told_and_one_that_is_late_or_strange_is_not() {
 }
 
 #[test]
+fn bytes_before_an_identity_are_bounded_where_one_is_needed() {
+    for (needs_identity, is_known) in [(true, false), (true, true), (false, false)] {
+        let mut bench = one(ConnLimits {
+            unproven_bytes_max: 200,
+            ..LIMITS
+        });
+        bench.shard.endpoints[0].dialect = Box::new(Words {
+            needs_identity,
+            ..WORDS
+        });
+        let client = bench.connect();
+        if is_known {
+            log_in(&mut bench, client, "u1");
+        }
+        for _ in 0..40 {
+            bench.say(client, "nothing");
+        }
+        let got = bench.hears(client);
+        if needs_identity && !is_known {
+            assert_eq!(
+                got,
+                [Got::Close(1008, "too much before authentication".into())]
+            );
+            let stats = bench.shard.stats();
+            assert_eq!(stats.closed_for(Cause::UnauthenticatedBytes), 1);
+            // 13 bytes each: the sixteenth is one too many.
+            assert_eq!(stats.messages_ignored, 15);
+        } else {
+            assert_eq!(got, []);
+        }
+    }
+}
+
+#[test]
 fn login_that_nobody_answers_fails() {
     let mut bench = one(LIMITS);
     let client = bench.connect();

@@ -44,7 +44,13 @@ use crate::codec::ws::{CloseCode, OpCode, write_frame};
 /// Answers are texts.
 struct Words {
     turns_away_by_close: bool,
+    needs_identity: bool,
 }
+
+const WORDS: Words = Words {
+    turns_away_by_close: false,
+    needs_identity: false,
+};
 
 impl Dialect for Words {
     fn name(&self) -> &'static str {
@@ -135,6 +141,10 @@ impl Dialect for Words {
         self.turns_away_by_close
     }
 
+    fn needs_identity(&self) -> bool {
+        self.needs_identity
+    }
+
     fn hears_everyone(&self, state: &DialectState) -> bool {
         state.is_none()
     }
@@ -203,6 +213,7 @@ const LIMITS: ConnLimits = ConnLimits {
     },
     backpressure_bytes_max: 4_000,
     backpressure_policy: BackpressurePolicy::Close,
+    unproven_bytes_max: 0,
     subscriptions_max: 4,
     ping_interval_ms: 30_000,
     idle_timeout_ms: 90_000,
@@ -265,9 +276,7 @@ fn words(limits: ConnLimits, origins: &[&str]) -> Endpoint {
     Endpoint {
         path: "/words".to_owned(),
         app: AppId(0),
-        dialect: Box::new(Words {
-            turns_away_by_close: false,
-        }),
+        dialect: Box::new(WORDS),
         origins: origins.map(|origin| origin.expect("an origin")).collect(),
         door: Door::default(),
         decider: Box::new(Scripted),

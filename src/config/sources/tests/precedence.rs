@@ -116,6 +116,15 @@ fn rows_of_the_rest() -> Vec<Row> {
             shown: ["0", "1", "2", "3", "4"],
         },
         Row {
+            option: &options::MAX_UNAUTHENTICATED_BYTES,
+            file: "1",
+            endpoint: Some("2"),
+            env: "3",
+            flag: "4",
+            show: |config| of_endpoint(config).limits.unproven_bytes_max.to_string(),
+            shown: ["262144", "1", "2", "3", "4"],
+        },
+        Row {
             option: &options::MAX_BYTE_RATE,
             file: "\"1KiB\"",
             endpoint: Some("2048"),

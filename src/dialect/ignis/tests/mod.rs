@@ -44,6 +44,7 @@ const LIMITS: ConnLimits = ConnLimits {
     },
     backpressure_bytes_max: 1 << 20,
     backpressure_policy: BackpressurePolicy::DropNewest,
+    unproven_bytes_max: 0,
     subscriptions_max: 128,
     // So that only the dialect's own timer is at work.
     ping_interval_ms: 0,

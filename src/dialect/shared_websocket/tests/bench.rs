@@ -38,6 +38,7 @@ pub(super) const LIMITS: ConnLimits = ConnLimits {
     },
     backpressure_bytes_max: 64_000,
     backpressure_policy: BackpressurePolicy::Close,
+    unproven_bytes_max: 0,
     subscriptions_max: 8,
     ping_interval_ms: 30_000,
     idle_timeout_ms: 90_000,
