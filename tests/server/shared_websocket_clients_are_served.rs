@@ -2,12 +2,15 @@
 //! Method: replay what it was recorded to send, and do to it what it must survive: a restart,
 //! messages of codecs, a flood of clients that all come back.
 
+use std::fs;
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::support::client::{BINARY, Client, Incoming, TEXT, request};
 use super::support::http::post;
 use super::support::token::{KEY_FLAG, token, token_of};
-use super::support::{Server, servers};
+use super::support::{Server, servers, strav};
 use super::transcripts_are_kept::lines;
 
 const G_1: &str = include_str!("../dialects/shared-websocket/g-1.txt");
@@ -254,6 +257,58 @@ fn options_reach_the_dialect() {
         assert_eq!(post(api, "/v1/publish", body).ok()["subscribers"], 1);
         let event = r#"{"e":"x:e","data":{}}"#.to_owned();
         assert_eq!(client.incoming(), Incoming::Text(event));
+    }
+}
+
+/// A file that is gone after its test.
+struct Written(PathBuf);
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _gone = fs::remove_file(&self.0);
+    }
+}
+
+/// Channel and event are one name here and two there, and data is absent, null or neither.
+#[test]
+fn endpoints_of_one_app_hear_each_other_across_dialects() {
+    let name = format!("shardcast-dialects-{}.toml", std::process::id());
+    let file = Written(std::env::temp_dir().join(name));
+    let endpoint = |path: &str, dialect: &str| {
+        format!("[[endpoint]]\npath = \"{path}\"\ndialect = \"{dialect}\"\napp = \"shop\"\n")
+    };
+    let text = format!(
+        "allow-publish = [\"*:*\"]\n{}{}",
+        endpoint(strav::PATH, "strav"),
+        endpoint(PATH, "shared-websocket")
+    );
+    fs::write(&file.0, text).expect("a place for files");
+    let path = file.0.to_str().expect("a plain name");
+    for server in servers(&[1, 2], &["--config", path]) {
+        let mut one = Client::open(server.addr);
+        one.subscribe("chat:1");
+        let mut two = Client::upgrade(server.addr, PATH);
+        assert!(is_let_in(&mut two, "chat:1"));
+
+        for (data, heard) in [
+            (r#","d":{"n": 1}"#, r#","data":{"n": 1}"#),
+            (r#","d":null"#, ""),
+            ("", ""),
+        ] {
+            one.send_text(&format!(r#"{{"t":"pub","c":"chat:1","e":"a:b"{data}}}"#));
+            expect_text(&mut two, &format!(r#"{{"event":"chat:1:a:b"{heard}}}"#));
+            one.event();
+        }
+        for (data, heard) in [
+            (",\"data\":0", Some("0")),
+            (",\"data\":null", Some("null")),
+            ("", None),
+        ] {
+            two.send_text(&format!(r#"{{"event":"chat:1:typing"{data}}}"#));
+            let event = one.event();
+            assert_eq!((&*event.channel, &*event.name), ("chat:1", "typing"));
+            assert_eq!(event.data.as_deref(), heard);
+        }
     }
 }
 

@@ -89,9 +89,13 @@ fn event_of_nothing_but_colons_is_an_event_like_any_other() {
     assert_eq!(bench.shard.stats().messages_ignored, 6);
     // A name as long as one may be still is a channel's.
     let longest = "chat:".repeat(205)[..1_024].to_owned();
-    bench.say(client, &join(&longest));
+    let member = bench.connect();
+    for key in [client, member] {
+        bench.say(key, &join(&longest));
+    }
     let message = format!(r#"{{"event":"{longest}:e","data":1}}"#);
     assert_eq!(bench.ask(client, &message).len(), 1);
+    assert_eq!(bench.hears(member).len(), 1, "it went to that channel");
     let long_event = format!(r#"{{"event":"chat:{}"}}"#, "e".repeat(1_025));
     let refusal = [refused("Publish not allowed", "chat")];
     assert_eq!(bench.ask(client, &long_event), refusal);
