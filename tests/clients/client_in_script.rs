@@ -117,4 +117,4 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
-const HOW_TO_INSTALL: &str = "run tests/run, which installs what these tests need";
+pub(crate) const HOW_TO_INSTALL: &str = "run tests/run, which installs what these tests need";

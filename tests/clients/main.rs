@@ -1,6 +1,8 @@
 //! Clients that others wrote, against a real server: the Rust crate `tokio-tungstenite`, Node's `ws`,
 //! Python's `websockets`, and at last our own two commands.
 //!
+//! A headless Chromium shows what browsers do by themselves.
+//!
 //! The first three are driven through one [`client::Client`], so each behaviour is written once and
 //! every client shows it. `tests/run` installs those of other languages; without them the tests
 //! fail and say so.
@@ -17,6 +19,7 @@ mod each_client_connects_as_it_is_used_to;
 mod each_client_subscribes_and_publishes;
 mod ignis_client_reads_what_is_encrypted;
 mod our_own_commands_meet;
+mod tabs_of_a_browser_are_served;
 
 use client::Kind;
 use support::{DRIVERS, Server};
