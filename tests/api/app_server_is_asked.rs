@@ -162,3 +162,61 @@ fn nobody_gets_anything_while_it_does_not_answer() {
         assert!(server.counter("webhook_failures", r#"kind="subscribe""#) >= 1);
     }
 }
+
+/// The request() of shared-websocket clients takes for its answer whatever has the same event name.
+#[test]
+fn message_is_answered_with_actions_before_the_next_one_is_handled() {
+    let app = AppServer::start(|call| {
+        let answer = json!({"actions": [
+            {"type": "join", "channel": "private:x"},
+            {"type": "publish", "channel": "open", "event": "seen", "exclude": ["self"]},
+            {"type": "reply", "event": call["event"], "data": {"echo": call["data"]}},
+        ]});
+        (200, "", answer)
+    });
+    let url = app.flag();
+    let flags = [
+        "--endpoint=/events=shared-websocket",
+        "--webhook-events=message",
+        "--on-message=user.*=webhook",
+        "--on-message=echo=reply",
+        "--on-message=news=publish-others:open",
+        &url,
+    ];
+    for server in servers(&[1, 2], &flags) {
+        let open = || {
+            let mut client = Client::upgrade(server.addr, "/events");
+            client.send_text(r#"{"event":"$channel:join","data":{"channel":"open"}}"#);
+            client.send_text(r#"{"type":"ping"}"#);
+            assert_eq!(client.text(), r#"{"type":"pong"}"#);
+            client
+        };
+        let (mut client, mut other) = (open(), open());
+        for message in [
+            r#"{"event":"user.get","data":{"id":7}}"#,
+            r#"{"event":"echo","data":[1, 2]}"#,
+            r#"{"event":"unknown","data":1}"#,
+            r#"{"event":"news","data":"n"}"#,
+            r#"{"type":"ping"}"#,
+        ] {
+            client.send_text(message);
+        }
+        for answer in [
+            r#"{"event":"user.get","data":{"echo":{"id":7}}}"#,
+            r#"{"event":"echo","data":[1, 2]}"#,
+            r#"{"type":"pong"}"#,
+        ] {
+            assert_eq!(client.text(), answer);
+        }
+        assert_eq!(other.text(), r#"{"event":"open:seen"}"#);
+        assert_eq!(other.text(), r#"{"event":"open:news","data":"n"}"#);
+        let body = r#"{"channel":"private:x","event":"e"}"#;
+        assert_eq!(
+            post(api(&server), "/v1/publish", body).ok()["subscribers"],
+            1
+        );
+    }
+    let asked = app.asked("message");
+    assert_eq!(asked[0]["data"], json!({"id": 7}));
+    assert!(asked.iter().all(|call| call["event"] == "user.get"));
+}
