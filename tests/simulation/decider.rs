@@ -98,8 +98,7 @@ impl Law {
             _ if self.too_long => Some(Reply::PublishDenied),
             (Verdict::Deny, _) => Some(Reply::Unauthorized),
             (Verdict::Fail, _) => Some(Reply::AuthorizationFailed),
-            (_, Verdict::Deny) => Some(Reply::PublishDenied),
-            (_, Verdict::Fail) => Some(Reply::PublishFailed),
+            (_, Verdict::Deny | Verdict::Fail) => Some(Reply::PublishDenied),
             (_, Verdict::Allow) => None,
         }
     }
