@@ -493,7 +493,7 @@ pub enum PublishOutcome {
     AccessDenied,
     /// Nobody could tell whether it might subscribe.
     AccessFailed,
-    /// The rules say no, or nobody could tell.
+    /// The rules say no.
     Denied,
     /// It could not be published.
     Failed,

@@ -274,10 +274,8 @@ impl Shard {
                 }
                 (Gate::Access, Ruling::Known(Verdict::Deny)) => PublishOutcome::AccessDenied,
                 (Gate::Access, Ruling::Known(Verdict::Fail)) => PublishOutcome::AccessFailed,
-                // Clients of the reference are told the same by a rule that fails.
-                (Gate::Publish, Ruling::Known(Verdict::Deny | Verdict::Fail)) => {
-                    PublishOutcome::Denied
-                }
+                (Gate::Publish, Ruling::Known(Verdict::Deny)) => PublishOutcome::Denied,
+                (Gate::Publish, Ruling::Known(Verdict::Fail)) => PublishOutcome::Failed,
                 (Gate::Publish, Ruling::Known(Verdict::Allow)) => {
                     if let Some(wait) = self.publish(now, key, &publish) {
                         self.start_waiting(key, wait);

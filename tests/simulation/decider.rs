@@ -98,7 +98,8 @@ impl Law {
             _ if self.too_long => Some(Reply::PublishDenied),
             (Verdict::Deny, _) => Some(Reply::Unauthorized),
             (Verdict::Fail, _) => Some(Reply::AuthorizationFailed),
-            (_, Verdict::Deny | Verdict::Fail) => Some(Reply::PublishDenied),
+            (_, Verdict::Deny) => Some(Reply::PublishDenied),
+            (_, Verdict::Fail) => Some(Reply::PublishFailed),
             (_, Verdict::Allow) => None,
         }
     }

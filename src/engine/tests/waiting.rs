@@ -93,7 +93,7 @@ fn publish_asks_for_access_and_then_for_itself() {
         (&[Verdict::Deny][..], "AccessDenied ask"),
         (&[Verdict::Fail][..], "AccessFailed ask"),
         (&[Verdict::Allow, Verdict::Deny][..], "Denied ask"),
-        (&[Verdict::Allow, Verdict::Fail][..], "Denied ask"),
+        (&[Verdict::Allow, Verdict::Fail][..], "Failed ask"),
         (&[Verdict::Allow, Verdict::Allow][..], "Accepted ask"),
     ] {
         bench.say(client, "pub ask e d");
