@@ -116,10 +116,9 @@ impl Cause {
             Self::SlowConsumer => (CloseCode::TRY_AGAIN_LATER, "slow consumer"),
             Self::Idle => (CloseCode::GOING_AWAY, "idle timeout"),
             Self::Unauthorized => (CloseCode::POLICY_VIOLATION, "unauthorized"),
-            Self::UnauthenticatedBytes => (
-                CloseCode::POLICY_VIOLATION,
-                "too much before authentication",
-            ),
+            Self::UnauthenticatedBytes => {
+                (CloseCode::MESSAGE_TOO_BIG, "too much before authentication")
+            }
             Self::Kicked => (CloseCode::GOING_AWAY, "disconnected by the server"),
             Self::Dialect => (CloseCode::NORMAL, ""),
             Self::Shutdown => (CloseCode::GOING_AWAY, "server shutting down"),

@@ -44,6 +44,9 @@ fn send_reaches_those_meant_and_nobody_else() {
             (json!({"channel": "c"}), vec![&ids[0], &ids[9]], 1),
             (json!({"channel": "nobody"}), vec![], 0),
             (json!({"user": "nobody"}), vec![], 0),
+            (json!({"user": ""}), vec![], 0),
+            (json!({"connection": "no id"}), vec![], 0),
+            (json!({"all": false}), vec![], 0),
             (json!({"connection": ids[3]}), vec![&ids[3]], 0),
             (
                 json!({"connection": "01M7W7FG1995BEJN09TH3ZZT04"}),
@@ -179,7 +182,7 @@ fn connections_are_listed_page_by_page_and_one_by_one() {
         assert_eq!(nobody["connections"], json!([]));
         for (path, status) in [
             ("/v1/connections/01M7W7FG1995BEJN09TH3ZZT04", 404),
-            ("/v1/connections/x", 400),
+            ("/v1/connections/x", 404),
             ("/v1/connections?limit=0", 400),
         ] {
             assert_eq!(get(api(&server), path).status, status, "{path}");
@@ -195,22 +198,10 @@ fn wrong_requests_are_refused_by_name() {
         let many = vec![id.as_str(); 101];
         for (path, body, word) in [
             ("send", json!({"event": "e"}), "to"),
-            ("send", json!({"to": {"all": false}, "event": "e"}), "all"),
-            (
-                "send",
-                json!({"to": {"connection": "x"}, "event": "e"}),
-                "ULID",
-            ),
-            ("send", json!({"to": {"user": ""}, "event": "e"}), "user"),
             (
                 "send",
                 json!({"to": {"all": true, "user": "u"}, "event": "e"}),
                 "to",
-            ),
-            (
-                "send",
-                json!({"to": {"channel": "c"}, "channel": "d", "event": "e"}),
-                "channel",
             ),
             ("send", json!({"to": {"all": true}, "event": ""}), "event"),
             (
@@ -267,7 +258,7 @@ fn same_idempotency_key_publishes_once() {
         let refused = post(api(&server), "/v1/publish", other);
         assert_eq!(
             (refused.status, &refused.json()["error"]),
-            (422, &json!("key_reused"))
+            (409, &json!("key_reused"))
         );
         let batch = r#"{"publications":[{"channel":"c","event":"e","idempotency_key":"k1"},
             {"channel":"c","event":"e","idempotency_key":"k2"}]}"#;

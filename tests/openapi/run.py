@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,21 +38,44 @@ def start(binary):
     )
 
 
-def api_of(server):
+def addresses_of(server):
+    """Where clients connect, and the API's URL."""
+    clients = None
     for line in server.stdout:
+        if found := re.search(r"ws://([\d.]+):(\d+)/", line):
+            clients = (found[1], int(found[2]))
         if found := re.match(r"\s+api\s+(http://\S+)$", line):
-            return found[1]
+            return clients, found[1]
     sys.exit("the server did not start")
 
 
-def check(api, folder):
+def connect(address):
+    """A client that reads whatever it is sent, and its connection's id."""
+    stream = socket.create_connection(address, PATIENCE_SECONDS)
+    stream.sendall(
+        b"GET /_broadcast HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    received = b""
+    while not (welcome := re.search(rb'"id":"(\w+)"\}', received)):
+        received += stream.recv(4096) or sys.exit("the server has no welcome for a client")
+    threading.Thread(target=lambda: all(iter(lambda: stream.recv(65536), b"")), daemon=True).start()
+    return welcome[1].decode()
+
+
+def check(api, connection_id, folder):
     schemathesis = Path(sys.executable).with_name("schemathesis")
     command = [schemathesis, f"--config-file={HERE / 'schemathesis.toml'}"]
     return subprocess.run(
         [*command, "run", f"{api}/v1/openapi.json"],
         # Where it leaves what nobody needs; and from where it finds the hooks.
         cwd=folder,
-        env={**os.environ, "SHARDCAST_API_TOKEN": TOKEN, "PYTHONPATH": str(HERE)},
+        env={
+            **os.environ,
+            "SHARDCAST_API_TOKEN": TOKEN,
+            "CONNECTION_ID": connection_id,
+            "PYTHONPATH": str(HERE),
+        },
         stdin=subprocess.DEVNULL,
         timeout=PATIENCE_SECONDS,
     ).returncode
@@ -65,7 +89,8 @@ def main():
     watchdog.start()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            failed = check(api_of(server), folder)
+            clients, api = addresses_of(server)
+            failed = check(api, connect(clients), folder)
         server.send_signal(signal.SIGTERM)
         ended = server.wait(PATIENCE_SECONDS)
     finally:

@@ -4,6 +4,9 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use super::support::app_server::AppServer;
 use super::support::client::{BINARY, Client, Incoming, TEXT, request};
 use super::support::token::KEY_FLAG;
 use super::support::{Server, servers, strav};
@@ -11,6 +14,8 @@ use super::support::{Server, servers, strav};
 const S_1: &str = include_str!("../dialects/strav/s-1.txt");
 const I_1: &str = include_str!("../dialects/ignis/i-1.txt");
 const I_2_REJECTED: &str = include_str!("../dialects/ignis/i-2-rejected.txt");
+const I_2_ERROR: &str = include_str!("../dialects/ignis/i-2-error.txt");
+const I_2_SLOW: &str = include_str!("../dialects/ignis/i-2-slow.txt");
 
 /// The payloads of the lines that begin with `mark`.
 pub(super) fn lines<'t>(transcript: &'t str, mark: &'t str) -> impl Iterator<Item = &'t str> {
@@ -80,25 +85,59 @@ fn closing(transcript: &str) -> Incoming {
     Incoming::Close(code.parse().ok(), reason.to_owned())
 }
 
-/// Those of credentials that take long, or that nobody can tell about, are replayed beside the dialect.
-#[test]
-fn ignis_transcript_of_wrong_credentials_is_answered_byte_for_byte() {
-    for server in servers(&[1, 2], &["--endpoint", "/ws=ignis", KEY_FLAG]) {
-        for opcode in [TEXT, BINARY] {
-            let mut client = Client::upgrade(server.addr, "/ws");
-            for line in lines(I_2_REJECTED, "> ") {
-                client.send(opcode, line.as_bytes());
-            }
-            for line in lines(I_2_REJECTED, "< ") {
-                assert_eq!(client.incoming(), Incoming::Text(line.to_owned()));
-            }
-            assert_eq!(client.incoming(), closing(I_2_REJECTED));
-            client.answer_close(4003);
+/// Plays a transcript that ends in a Close frame.
+fn expect_whole(server: &Server, transcript: &str) {
+    for opcode in [TEXT, BINARY] {
+        let mut client = Client::upgrade(server.addr, "/ws");
+        for line in lines(transcript, "> ") {
+            client.send(opcode, line.as_bytes());
+        }
+        for line in lines(transcript, "< ") {
+            assert_eq!(client.incoming(), Incoming::Text(line.to_owned()));
+        }
+        let last = client.incoming();
+        assert_eq!(last, closing(transcript));
+        if let Incoming::Close(Some(code), _) = last {
+            client.answer_close(code);
         }
     }
 }
 
-/// This one waits for the time that is the default.
+#[test]
+fn ignis_transcript_of_wrong_credentials_is_answered_byte_for_byte() {
+    for server in servers(&[1, 2], &["--endpoint", "/ws=ignis", KEY_FLAG]) {
+        expect_whole(&server, I_2_REJECTED);
+    }
+}
+
+/// What throws in the reference is an app server that breaks here, and what takes long one that
+/// takes its time.
+#[test]
+fn ignis_transcripts_of_credentials_that_nobody_tells_about_are_answered_byte_for_byte() {
+    let broken = AppServer::start(|_| (500, "", json!({})));
+    let slow = AppServer::start(|_| {
+        std::thread::sleep(Duration::from_secs(4));
+        (200, "", json!({}))
+    });
+    // The broken one gets the time that is the default; the slow one is waited for.
+    for (app, auth_timeout, shards, transcript) in [
+        (broken, "5s", &[1, 2][..], I_2_ERROR),
+        (slow, "800ms", &[2], I_2_SLOW),
+    ] {
+        let (asked, auth_timeout) = (app.flag(), format!("--ignis-auth-timeout={auth_timeout}"));
+        let flags = [
+            "--endpoint=/ws=ignis",
+            "--webhook-events=authenticate",
+            "--webhook-timeout=5s",
+            &auth_timeout,
+            &asked,
+        ];
+        for server in servers(shards, &flags) {
+            expect_whole(&server, transcript);
+        }
+    }
+}
+
 #[test]
 fn ignis_transcript_i_1_is_answered_byte_for_byte_and_closed_after_5_s() {
     let servers: Vec<Server> = servers(&[1, 2], &["--endpoint", "/ws=ignis"]).collect();
@@ -126,6 +165,8 @@ fn transcript_has_something_to_compare() {
     assert_eq!(lines(I_1, "> ").count(), 7);
     assert_eq!(lines(I_1, "< ").count(), 2);
     assert_eq!(lines(I_2_REJECTED, "< ").count(), 1);
+    assert_eq!(lines(I_2_ERROR, "< ").count(), 1);
+    assert_eq!(lines(I_2_SLOW, "< ").count(), 2);
     assert_eq!(lines(S_1, "> ").count(), 13);
     assert_eq!(lines(S_1, "< ").count(), 8);
     assert_eq!(

@@ -175,7 +175,7 @@ pub static MAX_UNAUTHENTICATED_BYTES: OptionRecord = OptionRecord {
     repeatable: false,
     live: true,
     summary: "How much a client may send before it has said who it is; 0 = any",
-    details: "For ignis, whose clients authenticate by a message. More closes the connection with 1008. It \
+    details: "For ignis, whose clients authenticate by a message. More closes the connection with 1009. It \
         must hold the message with the credentials.",
 };
 

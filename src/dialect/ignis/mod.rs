@@ -11,7 +11,7 @@
 //! | from the server | |
 //! |---|---|
 //! | `{"event":"connected","data":{"id":"<uuid>","userId":"u1","time":".."}}` | authenticated |
-//! | `{"event":"error","data":{"message":".."}}` | see [`error`] |
+//! | `{"event":"error","data":{"message":".."}}` | as below |
 //! | `{"event":"<other>","data":..}` | what was published; no `data` when it has none |
 //! | `{"event":"encrypted","data":{"iv":"..","ct":".."}}` | any of these, once keys were agreed on |
 //!

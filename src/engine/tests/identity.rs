@@ -108,7 +108,7 @@ fn bytes_before_an_identity_are_bounded_where_one_is_needed() {
         if needs_identity && !is_known {
             assert_eq!(
                 got,
-                [Got::Close(1008, "too much before authentication".into())]
+                [Got::Close(1009, "too much before authentication".into())]
             );
             let stats = bench.shard.stats();
             assert_eq!(stats.closed_for(Cause::UnauthenticatedBytes), 1);

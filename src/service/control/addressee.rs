@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 
 use super::Control;
 use super::error::ApiError;
-use super::publish::bad_name;
 use crate::base::ids::Ulid;
 use crate::base::slab::Key;
 use crate::base::time::Now;
@@ -26,18 +25,10 @@ pub(super) enum Addressee {
 }
 
 impl Control {
-    /// Reads a public id in any form in which clients know one.
-    pub(super) fn conn_id(text: &str) -> Result<Ulid, ApiError> {
+    /// Reads a public id in any form in which clients know one; what is none is nobody's.
+    pub(super) fn conn_id(text: &str) -> Option<Ulid> {
         let bytes = text.as_bytes();
-        Ulid::parse(bytes)
-            .or_else(|| Ulid::parse_uuid(bytes))
-            .ok_or_else(|| {
-                ApiError::new(
-                    StatusCode::BAD_REQUEST,
-                    "bad_request",
-                    "a connection is named by the id that it was given, a ULID or a UUID",
-                )
-            })
+        Ulid::parse(bytes).or_else(|| Ulid::parse_uuid(bytes))
     }
 
     /// Has something done to each connection that is meant, on its own shard. Returns to how many.
@@ -49,19 +40,16 @@ impl Control {
     ) -> Result<u64, ApiError> {
         match addressee {
             Addressee::Connection(id) => {
-                let id = Self::conn_id(id)?;
-                let found = match self.owner(id) {
-                    Some(shard) => self.shards.invoke_on(shard, move |worker, now| {
-                        let key = worker.shard.find(id)?;
-                        Some(u64::from(act(worker, now, key)))
-                    }),
-                    None => return Err(Addressee::unknown()),
-                };
+                let id = Self::conn_id(id).ok_or_else(Addressee::unknown)?;
+                let shard = self.owner(id).ok_or_else(Addressee::unknown)?;
+                let found = self.shards.invoke_on(shard, move |worker, now| {
+                    let key = worker.shard.find(id)?;
+                    Some(u64::from(act(worker, now, key)))
+                });
                 let count = found.await.map_err(ApiError::silent)?;
                 count.ok_or_else(Addressee::unknown)
             }
             Addressee::User(user) => {
-                bad_name("user", user)?;
                 let app = self.app(app)?.id;
                 let shards = self.shards_of_user(app, user);
                 let (act, user) = (Arc::new(act), Arc::<str>::from(user.as_str()));

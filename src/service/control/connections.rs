@@ -137,7 +137,7 @@ pub(super) async fn connection(
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Json<ConnectionResponse>, ApiError> {
     let Path(id) = id.map_err(|rejection| bad_query(&rejection.body_text()))?;
-    let id = Control::conn_id(&id)?;
+    let id = Control::conn_id(&id).ok_or_else(Addressee::unknown)?;
     let found = match control.owner(id) {
         None => None,
         Some(shard) => control

@@ -91,7 +91,7 @@ impl Control {
             .entry(Instant::now(), (app, key.into()), fingerprint);
         if entry.fingerprint != fingerprint {
             return Err(ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
+                StatusCode::CONFLICT,
                 "key_reused",
                 "this idempotency key belongs to another request; take a new one for each",
             ));

@@ -42,8 +42,10 @@ pub(super) struct DisconnectRequest {
     who: Addressee,
     /// The close code, one that may travel (RFC 6455, section 7.4). Default: 1001, which invites a
     /// client to come back.
+    #[schema(minimum = 1000, maximum = 4999)]
     code: Option<u16>,
     /// The reason; at most 123 bytes. Needs a code.
+    #[schema(max_length = 123)]
     reason: Option<String>,
 }
 
@@ -58,6 +60,7 @@ pub(super) struct RevokeRequest {
     /// Whom it is about.
     who: Addressee,
     /// What clients that learn a reason are told. Default: `revoked`.
+    #[schema(min_length = 1, max_length = 1024)]
     reason: Option<String>,
 }
 

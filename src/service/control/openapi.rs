@@ -1,8 +1,11 @@
 //! The API's own description.
 
 use axum::Json;
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Header, OpenApi as Document, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, Header, OpenApi as Document, Ref, RefOr, ResponseBuilder, Schema,
+};
 use utoipa::{Modify, OpenApi};
 
 use super::{connections, health, inspect, membership, metrics, publish, send};
@@ -30,9 +33,29 @@ use super::{connections, health, inspect, membership, metrics, publish, send};
         health::readyz,
         openapi,
     ),
-    modifiers(&BearerToken, &Refusals)
+    modifiers(&BearerToken, &OneOfThese, &Refusals)
 )]
 struct Description;
+
+/// Of the ways to say whom something is about, exactly one is written.
+struct OneOfThese;
+
+impl Modify for OneOfThese {
+    fn modify(&self, document: &mut Document) {
+        let schemas = &mut document.components.get_or_insert_default().schemas;
+        for name in ["Addressee", "Target"] {
+            let Some(RefOr::T(Schema::OneOf(one_of))) = schemas.get_mut(name) else {
+                continue;
+            };
+            for item in &mut one_of.items {
+                if let RefOr::T(Schema::Object(variant)) = item {
+                    variant.additional_properties =
+                        Some(Box::new(AdditionalProperties::FreeForm(false)));
+                }
+            }
+        }
+    }
+}
 
 struct BearerToken;
 

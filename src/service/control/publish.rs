@@ -117,7 +117,7 @@ pub(super) enum BatchResult {
     (status = 401, description = "No token, or a wrong one", body = ErrorBody),
     (status = 413, description = "Larger than the message limit", body = ErrorBody),
     (status = 415, description = "Not application/json", body = ErrorBody),
-    (status = 422, description = "The idempotency key belongs to another request", body = ErrorBody),
+    (status = 409, description = "The idempotency key belongs to another request", body = ErrorBody),
     (status = 503, description = "Overloaded or shutting down; `partial` says whether some \
         subscribers may have got it", body = ErrorBody)
 ), security(("token" = [])))]

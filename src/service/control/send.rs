@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::object::Object;
-use super::publish::{Bounds, Published, bad_name, present};
+use super::publish::{Bounds, Published, present};
 use super::{Control, SharedControl};
 use crate::base::ids::Ulid;
 use crate::engine::publication::{Audience, DataKind, MessageId, Origin, Publication};
@@ -28,7 +28,7 @@ pub(super) enum Target {
     User(String),
     /// Every subscriber of this channel.
     Channel(String),
-    /// Every connection whose dialect takes broadcasts; `true`.
+    /// Every connection whose dialect takes broadcasts; with `false`, none.
     All(bool),
 }
 
@@ -45,8 +45,8 @@ pub(super) struct SendRequest {
     #[serde(default)]
     #[schema(max_items = 100)]
     exclude: Vec<String>,
-    /// What frames of dialects that name a channel (strav) shall say, when it is not sent to one.
-    #[schema(max_length = 1024)]
+    /// What frames of dialects that name a channel (strav) shall say; not looked at when it is sent to
+    /// one.
     channel: Option<String>,
     /// What happened.
     #[schema(min_length = 1, max_length = 1024)]
@@ -71,7 +71,7 @@ pub(super) struct SendRequest {
     (status = 401, description = "No token, or a wrong one", body = ErrorBody),
     (status = 413, description = "Larger than the message limit", body = ErrorBody),
     (status = 415, description = "Not application/json", body = ErrorBody),
-    (status = 422, description = "The idempotency key belongs to another request", body = ErrorBody),
+    (status = 409, description = "The idempotency key belongs to another request", body = ErrorBody),
     (status = 503, description = "Overloaded or shutting down; `partial` says whether some may have got \
         it", body = ErrorBody)
 ), security(("token" = [])))]
@@ -86,7 +86,7 @@ pub(super) async fn send(
 impl Control {
     async fn send(&self, request: &SendRequest) -> Result<Published, ApiError> {
         let app = self.app(request.app.as_deref())?;
-        let (audience, topic) = audience(request)?;
+        let (audience, topic) = audience(request);
         let exclude = excluded(&request.exclude)?;
         let data = request.data.as_ref().map(|data| data.get().as_bytes());
         let names = [("event", request.event.as_str())];
@@ -118,41 +118,30 @@ impl Control {
     }
 }
 
-fn audience(request: &SendRequest) -> Result<(Audience<'_>, &str), ApiError> {
-    let named = request.channel.as_deref();
-    if let (Target::Channel(_), Some(_)) = (&request.to, named) {
-        return Err(bad(
-            "what is sent to a channel names that one: leave channel out",
-        ));
-    }
-    if let Some(channel) = named {
-        bad_name("channel", channel)?;
-    }
-    let topic = named.unwrap_or_default();
+fn audience(request: &SendRequest) -> (Audience<'_>, &str) {
+    let topic = request.channel.as_deref().unwrap_or_default();
     match &request.to {
-        Target::Connection(id) => Ok((Audience::Conn(Control::conn_id(id)?), topic)),
-        Target::User(user) => {
-            bad_name("user", user)?;
-            Ok((Audience::User(user), topic))
+        Target::Connection(id) => {
+            let id = Control::conn_id(id).unwrap_or(NOBODY);
+            (Audience::Conn(id), topic)
         }
-        Target::Channel(channel) => {
-            bad_name("channel", channel)?;
-            Ok((Audience::Topic, channel))
-        }
-        Target::All(true) => Ok((Audience::Everyone, topic)),
-        Target::All(false) => Err(bad("all must be true")),
+        Target::User(user) => (Audience::User(user), topic),
+        Target::Channel(channel) => (Audience::Topic, channel),
+        Target::All(true) => (Audience::Everyone, topic),
+        Target::All(false) => (Audience::Conn(NOBODY), topic),
     }
 }
+
+/// An id of the year 1970, which no connection has.
+const NOBODY: Ulid = Ulid(0);
 
 fn excluded(ids: &[String]) -> Result<Vec<Ulid>, ApiError> {
     if ids.len() > EXCLUDED_MAX {
-        return Err(bad(&format!(
-            "exclude names at most {EXCLUDED_MAX} connections"
-        )));
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            format!("exclude names at most {EXCLUDED_MAX} connections"),
+        ));
     }
-    ids.iter().map(|id| Control::conn_id(id)).collect()
-}
-
-fn bad(message: &str) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    Ok(ids.iter().filter_map(|id| Control::conn_id(id)).collect())
 }
