@@ -49,8 +49,9 @@ enum Request<'a> {
     Other,
 }
 
-/// What `message` asks for, by the page about the dialect.
-fn parse(message: &Value) -> Option<Request<'_>> {
+/// What `message` asks for, by the page about the dialect, of a client whose id is `own_id`: the room
+/// of that name is its own, and not counted.
+fn parse<'a>(message: &'a Value, own_id: &str) -> Option<Request<'a>> {
     let event = message.as_object()?.get("event")?;
     let is_truthy = match event {
         Value::Null => false,
@@ -62,7 +63,8 @@ fn parse(message: &Value) -> Option<Request<'_>> {
     let rooms = || -> HashSet<&str> {
         let rooms = message.pointer("/data/rooms").and_then(Value::as_array);
         let is_room = |room: &&str| {
-            (1..=256).contains(&room.encode_utf16().count()) && !room.starts_with("ws:")
+            let is_short = (1..=256).contains(&room.encode_utf16().count());
+            is_short && !room.starts_with("ws:") && *room != own_id
         };
         let texts = rooms.into_iter().flatten().filter_map(Value::as_str);
         texts.filter(is_room).collect()
@@ -76,8 +78,8 @@ fn parse(message: &Value) -> Option<Request<'_>> {
     })
 }
 
-/// A client in this state, in no room.
-fn connect(world: &mut OneShard, state: State) -> Key {
+/// A client in this state, in no room; and its id, if it knows it.
+fn connect(world: &mut OneShard, state: State) -> (Key, String) {
     let client = world.connect();
     if state != State::Unauthorized {
         world.say(client, &json!({"event": "authenticate"}));
@@ -93,8 +95,9 @@ fn connect(world: &mut OneShard, state: State) -> Key {
                 .handle_proof(START, client, asked.ticket, &proof);
         }
     }
-    world.hears(client);
-    client
+    let heard = world.hears(client);
+    let id = heard.first().and_then(|told| told["data"]["id"].as_str());
+    (client, id.unwrap_or_default().to_owned())
 }
 
 fn check(state: State, first: u8, data: &[u8]) {
@@ -104,7 +107,6 @@ fn check(state: State, first: u8, data: &[u8]) {
     let is_json = validate(text.as_bytes()).is_ok();
     // What serde_json cannot hold and the server can is sent all the same, and judged less.
     let is_certain = parsed.is_ok() || !is_json;
-    let request = parse(message);
 
     let mut world = OneShard::new(Box::new(Ignis::new(IgnisConfig {
         auth_timeout_ms: 5_000,
@@ -114,7 +116,8 @@ fn check(state: State, first: u8, data: &[u8]) {
         encryption: Encryption::Off,
         encryption_info: "fuzz".to_owned(),
     })));
-    let client = connect(&mut world, state);
+    let (client, own_id) = connect(&mut world, state);
+    let request = parse(message, &own_id);
     if let (State::Authenticated, Some(Request::Leave(rooms))) = (state, &request) {
         let rooms: Vec<&str> = rooms.iter().copied().collect();
         world.say(client, &json!({"event": "join", "data": {"rooms": rooms}}));
