@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the table of PERF.md: shardcast, Bun and the floor, one after the other in each round.
+"""Prints the table of PERF.md: shardcast by its dialects, Bun and the floor, one after the other in each round.
 
     cargo build --release --workspace
     (cd loadtest/peers/bun && npm install)
@@ -30,6 +30,8 @@ SERVER_CPU, CLIENT_CPU = 0, 1
 
 FAN_OUT = ["fanout", "--subscribers", "1000"]
 
+DIALECTS = {"ignis": "/ws", "shared-websocket": "/events"}
+
 
 @dataclass
 class Row:
@@ -44,8 +46,8 @@ class Row:
 
 
 ROWS = [
-    Row("1000 subscribers, window 1", FAN_OUT, ["bun", "floor", "two shards"]),
-    Row("the same, bursts of 16", [*FAN_OUT, "--burst", "16", "--window", "32"], ["bun"]),
+    Row("1000 subscribers, window 1", FAN_OUT, ["bun", "floor", "two shards", *DIALECTS]),
+    Row("the same, bursts of 16", [*FAN_OUT, "--burst", "16", "--window", "32"], ["bun", *DIALECTS]),
     Row(
         "1000 topics x 10",
         ["fanout", "--subscribers", "10000", "--topics", "1000", "--publishers", "50"],
@@ -80,13 +82,16 @@ def started(command, ready, **settings):
 
 
 @contextlib.contextmanager
-def shardcast(shards):
+def shardcast(shards, path="/_broadcast"):
     command = [
         *(RELEASE / "shardcast", "serve", "--shards", str(shards), "--cpus", str(SERVER_CPU)),
         *("--listen", "127.0.0.1:0", "--api-listen", "127.0.0.1:0"),
         *("--allow-publish", "load.*", "--max-connections", "18000"),
+        *("--endpoint", "/_broadcast=strav", "--allow-subscribe", "load.*"),
+        *(word for name, path in DIALECTS.items() for word in ("--endpoint", f"{path}={name}")),
+        *("--on-message", "load.0=publish:load.0"),
     ]
-    with started(command, r"ws://\S+/_broadcast") as (server, url):
+    with started(command, rf"ws://\S+{path}(?= )") as (server, url):
         # The main thread is the control thread.
         os.sched_setaffinity(server.pid, {CLIENT_CPU})
         yield server, url
@@ -100,6 +105,8 @@ def bun():
 SERVERS = {
     "shardcast": lambda: shardcast(1),
     "two shards": lambda: shardcast(2),
+    "ignis": lambda: shardcast(1, DIALECTS["ignis"]),
+    "shared-websocket": lambda: shardcast(1, DIALECTS["shared-websocket"]),
     "bun": bun,
     "floor": None,
 }
@@ -115,6 +122,8 @@ def measure(server, arguments, report):
     else:
         with SERVERS[server]() as (process, url):
             command += ["--url", url, "--server-pid", str(process.pid)]
+            if server in DIALECTS:
+                command += ["--dialect", server]
             done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 3:
         print(f"    void: {done.stdout[-300:]}{done.stderr[-300:]}", file=sys.stderr)

@@ -7,12 +7,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::body::PAYLOAD_BYTES_MIN;
 use crate::cpu::parse_cpu_list;
+use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::plan::{Pace, Plan};
 use crate::topology::Topology;
-
-/// Where shardcast serves strav clients unless told otherwise.
-const URL: &str = "ws://127.0.0.1:7001/_broadcast";
 
 /// The largest payload: what a default server takes, less the envelope.
 const PAYLOAD_BYTES_MAX: usize = 60 << 10;
@@ -67,9 +65,12 @@ pub(crate) enum Scenario {
 /// What every scenario takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
-    /// The server's strav endpoint
-    #[arg(long, default_value = URL)]
-    pub(crate) url: String,
+    /// What the clients of the endpoint speak
+    #[arg(long, value_enum, default_value = "strav")]
+    pub(crate) dialect: Dialect,
+    /// The endpoint [default: ws://127.0.0.1:7001 with /_broadcast, or /ws for ignis, or /events for shared-websocket]
+    #[arg(long)]
+    url: Option<String>,
     /// Client threads [default: one for each core of --client-cpu, or else for each core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -255,6 +256,9 @@ impl Scenario {
                 if order.common.server_pid.is_some() {
                     return usage("floor has a server of its own: leave --server-pid away");
                 }
+                if order.common.dialect != Dialect::Strav {
+                    return usage("floor's own server speaks strav: leave --dialect away");
+                }
                 Ok(Order {
                     has_own_server: true,
                     ..order
@@ -328,6 +332,12 @@ impl Order {
 }
 
 impl Common {
+    /// Where to connect.
+    pub(crate) fn url(&self) -> &str {
+        let default = || self.dialect.speech().url();
+        self.url.as_deref().unwrap_or_else(default)
+    }
+
     /// Client threads to run.
     pub(crate) fn thread_count(&self) -> usize {
         let default = || match self.client_cpus() {
@@ -424,6 +434,7 @@ mod tests {
             "p2p --clients 1000 --window 65536",
             "p2p --clients 3 --paired",
             "floor --server-pid 1",
+            "floor --dialect ignis",
             "storm",
             "storm --server-pid 1 -- true",
             "idle --payload 100",

@@ -5,7 +5,7 @@ mod body;
 mod checks;
 mod client;
 mod cpu;
-mod envelope;
+mod dialect;
 mod failure;
 mod floor;
 mod frames;
@@ -62,12 +62,13 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
     };
     let target = match &floor {
         Some(floor) => Target::parse(&floor.url())?,
-        None => Target::parse(&common.url)?,
+        None => Target::parse(common.url())?,
     };
     let shared = Shared::new(
         order.topology,
         order.plan,
         target,
+        common.dialect.speech(),
         order.payload_bytes,
         common.thread_count(),
     )?;

@@ -46,7 +46,6 @@ impl Shard {
             origin: Origin::Conn(self.conn_id(key)),
             exclude: if publish.exclude_self { &own_id } else { &[] },
         };
-        self.stats.publications += 1;
         let is_full = self.spread(key, &publication);
         is_full.then(|| Wait::Room {
             topic: Some(publication.topic.into()),
@@ -89,6 +88,7 @@ impl Shard {
 
     /// Delivers here and posts elsewhere; whether some shard had no room.
     fn spread(&mut self, key: Key, publication: &Publication<'_>) -> bool {
+        self.stats.publications += 1;
         self.deliver(publication);
         self.post(key, publication)
     }

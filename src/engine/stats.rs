@@ -18,7 +18,7 @@ pub struct Stats {
     pub messages_received: u64,
     /// Messages that a dialect ignored as malformed or unknown.
     pub messages_ignored: u64,
-    /// Publications accepted from this shard's connections.
+    /// Publications accepted from this shard's connections, and those that their messages have led to.
     pub publications: u64,
     /// Publications handed to a subscriber's outgoing list on this shard.
     pub deliveries: u64,

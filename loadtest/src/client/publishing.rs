@@ -8,7 +8,6 @@ use super::flights::Landed;
 use super::shared::{Counts, Shared};
 use super::wire::Out;
 use crate::body::Stamp;
-use crate::envelope;
 use crate::frames::Opcode;
 use crate::plan::{Pace, Phases, Schedule};
 
@@ -213,15 +212,14 @@ impl Publishing {
                 };
                 shared.flights.take_off(landing, topic);
             }
-            let topic = &shared.topology.topics[topic as usize];
             self.message.clear();
-            envelope::write_publish(&topic.name, &mut self.message, |message| {
+            shared.quick[topic as usize].write_publish(&mut self.message, |message| {
                 shared.body.write(&stamp, message);
             });
             out.push(Opcode::Text, &self.message);
             publisher.next += 1;
             counts.published += 1;
-            counts.expected += u64::from(topic.subscribers);
+            counts.expected += u64::from(shared.topology.topics[topic as usize].subscribers);
         }
         publisher.rounds_written += 1;
         counts.owed = counts.owed.saturating_sub(burst.into());

@@ -11,7 +11,7 @@ use super::shared::{Counts, Shared};
 use super::wire::{Incoming, Out};
 use crate::body::{BodyFault, RecentBodies};
 use crate::checks::{Fault, Faults};
-use crate::envelope::{self, ServerMessage};
+use crate::dialect::ServerMessage;
 use crate::frames::Opcode;
 use crate::plan::Phases;
 use crate::recorder::Recorder;
@@ -68,6 +68,12 @@ impl Receiver {
         let text = match incoming {
             Incoming::Message(text) => text,
             Incoming::Upgraded => return self.join(seat, out),
+            Incoming::Pinged => {
+                if let Some(beat) = self.shared.speech.heartbeat() {
+                    out.push(Opcode::Text, beat);
+                }
+                return;
+            }
         };
         let quick = seat.client.topic.and_then(|topic| {
             let body = self.shared.quick[topic as usize].body(text)?;
@@ -102,12 +108,9 @@ impl Receiver {
     }
 
     fn join(&mut self, seat: &Seat, out: &mut Out) {
-        if let Some(topic) = seat.client.topic {
-            let mut message = Vec::new();
-            let name = &self.shared.topology.topics[topic as usize].name;
-            envelope::write_subscribe(name, &mut message);
-            out.push(Opcode::Text, &message);
-        }
+        let topic = self.shared.topic_name(seat.client);
+        let mut say = |text: &[u8]| out.push(Opcode::Text, text);
+        self.shared.speech.on_upgrade(topic, &mut say);
     }
 
     #[inline]
@@ -158,18 +161,26 @@ impl Receiver {
     fn take_other(&mut self, seat: &mut Seat, text: &[u8], out: &mut Out, now_ns: u64) {
         let shared = Arc::clone(&self.shared);
         let topic = seat.client.topic;
-        let own = topic.map(|topic| shared.topology.topics[topic as usize].name.as_str());
-        match envelope::read(text) {
-            ServerMessage::Welcome if topic.is_none() => self.set_ready(seat, now_ns),
-            ServerMessage::Welcome => {}
-            ServerMessage::Ok { topic } if Some(topic.as_ref()) == own => {
-                self.set_ready(seat, now_ns);
+        let own = shared.topic_name(seat.client);
+        match shared.speech.read(text) {
+            ServerMessage::Greeting => {
+                let mut say = |text: &[u8]| out.push(Opcode::Text, text);
+                shared.speech.on_greeting(own, &mut say);
+                if topic.is_none() {
+                    self.set_ready(seat, now_ns);
+                }
             }
-            ServerMessage::Ok { topic } => self.note(Fault::ForeignTopic, || {
-                format!("client {}: ok for {topic:?}, never asked for", seat.index)
-            }),
-            ServerMessage::Ping => out.push(Opcode::Text, envelope::PONG),
-            ServerMessage::Err { topic, reason } => self.refused(seat, &topic, &reason),
+            ServerMessage::Ready { topic: Some(topic) } if Some(topic.as_ref()) != own => {
+                self.note(Fault::ForeignTopic, || {
+                    format!("client {}: ok for {topic:?}, never asked for", seat.index)
+                });
+            }
+            ServerMessage::Ready { .. } => self.set_ready(seat, now_ns),
+            ServerMessage::Ping(pong) => out.push(Opcode::Text, pong),
+            ServerMessage::Refused { topic, reason } => {
+                let topic = topic.as_deref().or(own).unwrap_or("a topic");
+                self.refused(seat, topic, &reason);
+            }
             ServerMessage::Msg { topic: name, body } => match (topic, body) {
                 (Some(topic), Some(body)) if Some(name.as_ref()) == own => {
                     self.take_body(seat, topic, body.as_bytes(), now_ns);
@@ -204,16 +215,16 @@ impl Receiver {
     fn refused(&mut self, seat: &Seat, topic: &str, reason: &str) {
         if seat.stage == Stage::Joining {
             return self.shared.give_up(format!(
-                "the server refused to subscribe to {topic:?}: {reason}"
+                "the server refused to subscribe to {topic}: {reason}"
             ));
         }
         // All further ones would be refused alike: say it now rather than after the whole duration.
+        let permission = self.shared.speech.permission(topic);
         self.shared.give_up(format!(
-            "the server refused a publication to {topic:?}: {reason} \
-             (shardcast allows it with --allow-publish 'load.*')"
+            "the server refused a publication to {topic}: {reason} (shardcast allows it with {permission})"
         ));
         self.note(Fault::Refused, || {
-            format!("client {}: publish to {topic:?}: {reason}", seat.index)
+            format!("client {}: publish to {topic}: {reason}", seat.index)
         });
     }
 

@@ -10,12 +10,12 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::flights::{Flights, Landed};
 use crate::body::BodyFormat;
-use crate::envelope::QuickMsg;
+use crate::dialect::{Quick, Speech};
 use crate::failure::Failure;
 use crate::plan::{Phases, Plan, nanos};
 use crate::recorder;
 use crate::target::Target;
-use crate::topology::Topology;
+use crate::topology::{Client, Topology};
 
 /// The run's clock: nanoseconds since it was made.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,10 @@ pub(crate) struct Shared {
     pub(crate) target: Target,
     /// How bodies look.
     pub(super) body: BodyFormat,
-    /// The quick way to read the messages of each topic.
-    pub(super) quick: Vec<QuickMsg>,
+    /// What clients say, and are told.
+    pub(super) speech: &'static dyn Speech,
+    /// The quick way to read and write the messages of each topic.
+    pub(super) quick: Vec<Quick>,
     /// Publications in flight, for a closed loop.
     pub(super) flights: Flights,
     /// How many publications each publisher has written.
@@ -128,6 +130,7 @@ impl Shared {
         topology: Topology,
         plan: Plan,
         target: Target,
+        speech: &'static dyn Speech,
         payload_bytes: usize,
         threads: usize,
     ) -> Result<Self, Failure> {
@@ -137,7 +140,7 @@ impl Shared {
         Ok(Self {
             clock: Clock::start(),
             quick: quick
-                .map(|topic| QuickMsg::new(&topic.name, body.text_bytes()))
+                .map(|topic| Quick::new(speech, &topic.name, body.text_bytes()))
                 .collect(),
             flights: Flights::new(&topology, &plan, threads),
             published: topology
@@ -150,11 +153,18 @@ impl Shared {
             topology,
             plan,
             target,
+            speech,
             phases: OnceLock::new(),
             end_ns_max: AtomicU64::new(u64::MAX),
             is_ending: AtomicBool::new(false),
             trouble: Mutex::new(None),
         })
+    }
+
+    /// The topic that a client subscribes to.
+    pub(super) fn topic_name(&self, client: Client) -> Option<&str> {
+        let topic = &self.topology.topics[client.topic? as usize];
+        Some(&topic.name)
     }
 
     /// Starts the phases; every thread is woken to see it.

@@ -39,6 +39,8 @@ pub(super) struct Out {
 pub(super) enum Incoming<'a> {
     /// The connection has become a WebSocket.
     Upgraded,
+    /// A ping frame, answered already.
+    Pinged,
     /// A whole message, text or binary.
     Message(&'a [u8]),
 }
@@ -177,7 +179,10 @@ impl Wire {
         sink: &mut impl FnMut(Incoming<'_>, &mut Out),
     ) -> Result<(), String> {
         match (header.opcode, &mut self.fragments) {
-            (Opcode::Ping, _) => self.out.push(Opcode::Pong, payload),
+            (Opcode::Ping, _) => {
+                self.out.push(Opcode::Pong, payload);
+                sink(Incoming::Pinged, &mut self.out);
+            }
             (Opcode::Pong, _) => {}
             (Opcode::Close, _) => return Err(close_words(payload)),
             (Opcode::Continuation, Some(fragments)) => {

@@ -65,6 +65,7 @@ pub(crate) struct Report {
 
 #[derive(Clone, Debug, serde::Serialize)]
 struct Settings {
+    dialect: String,
     url: Option<String>,
     connections: usize,
     subscribers: u32,
@@ -222,7 +223,8 @@ impl Settled {
             // Asked now: later this thread is pinned, and knows of one core only.
             host: Host::of_this_machine(),
             settings: Settings {
-                url: (!order.has_own_server).then(|| order.common.url.clone()),
+                dialect: order.common.dialect.name(),
+                url: (!order.has_own_server).then(|| order.common.url().to_owned()),
                 connections: topology.clients.len(),
                 subscribers: topology.topics.iter().map(|topic| topic.subscribers).sum(),
                 topics: topology.topics.len(),

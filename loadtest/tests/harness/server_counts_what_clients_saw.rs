@@ -20,6 +20,11 @@ use crate::http::get;
 /// A frame without a mask, with a code and no reason.
 const CLOSE_FRAME_BYTES: u64 = 4;
 
+const ENDPOINTS: [&str; 3] = ["/_broadcast=strav", "/ws=ignis", "/events=shared-websocket"];
+
+/// The most that a run here has.
+const TOPICS: u32 = 8;
+
 /// The server's own binary.
 pub(crate) fn server_binary() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_shardcast-loadtest")).with_file_name("shardcast")
@@ -36,7 +41,23 @@ impl Server {
         let binary = server_binary();
         let mut child = Command::new(&binary)
             .args("serve --shards 2 --listen 127.0.0.1:0 --api-listen 127.0.0.1:0".split(' '))
-            .args(["--allow-publish", "load.*", "--log-level", "warn"])
+            .args([
+                "--allow-publish",
+                "load.*",
+                "--allow-subscribe",
+                "load.*",
+                "--log-level",
+                "warn",
+            ])
+            .args(
+                ENDPOINTS
+                    .iter()
+                    .flat_map(|endpoint| ["--endpoint", *endpoint]),
+            )
+            .args((0..TOPICS).flat_map(|topic| {
+                let rule = format!("load.{topic}=publish:load.{topic}");
+                ["--on-message".to_owned(), rule]
+            }))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -114,7 +135,8 @@ fn metric(metrics: &str, name: &str, labels: &str) -> u64 {
     values.iter().sum()
 }
 
-fn agree(server: &Server, seen: &Run) {
+/// `preparing` is how many messages a client needs before it is ready: one that subscribes, and one that does not.
+fn agree(server: &Server, seen: &Run, preparing: [u64; 2]) {
     let (stats, metrics) = (server.stats(), server.metrics());
     let setting = |name: &str| seen.report["settings"][name].as_u64().expect("a count");
     let connections = setting("connections");
@@ -138,8 +160,9 @@ fn agree(server: &Server, seen: &Run) {
         (
             "/messages_received",
             "shardcast_messages_received_total",
-            // A subscribe from each subscriber.
-            seen.count("run_publications") + setting("subscribers"),
+            seen.count("run_publications")
+                + setting("subscribers") * preparing[0]
+                + (connections - setting("subscribers")) * preparing[1],
         ),
         ("/messages_ignored", "shardcast_messages_ignored_total", 0),
         (
@@ -170,16 +193,21 @@ fn agree(server: &Server, seen: &Run) {
 
 #[test]
 fn every_number_is_what_the_harness_counted() {
-    for scenario in [
-        "fanout --subscribers 12 --topics 3 --publishers 4 --window 3 --burst 2",
-        "p2p --clients 8 --window 2",
-    ] {
-        let server = Server::start();
-        let url = format!("--url ws://{}/_broadcast", server.addr);
-        let times = "--warmup 200ms --duration 500ms --threads 2 --checks-only";
-        let seen = run(&format!("{scenario} {url} {times}"));
-        assert_eq!(seen.code, 0, "{}{}", seen.stdout, seen.stderr);
-        assert!(seen.count("run_deliveries") > 100, "{}", seen.stdout);
-        agree(&server, &seen);
+    // Subscribe; authenticate, join and authenticate again; join and ping.
+    for (endpoint, preparing) in ENDPOINTS.into_iter().zip([[1, 0], [3, 1], [2, 1]]) {
+        for scenario in [
+            "fanout --subscribers 12 --topics 3 --publishers 4 --window 3 --burst 2",
+            "p2p --clients 8 --window 2",
+        ] {
+            let server = Server::start();
+            let (path, dialect) = endpoint.split_once('=').expect("a path and a dialect");
+            let at = format!("--dialect {dialect} --url ws://{}{path}", server.addr);
+            let times = "--warmup 200ms --duration 500ms --threads 2 --checks-only";
+            let seen = run(&format!("{scenario} {at} {times}"));
+            assert_eq!(seen.code, 0, "{}{}", seen.stdout, seen.stderr);
+            assert!(seen.count("run_deliveries") > 100, "{}", seen.stdout);
+            assert_eq!(seen.report["settings"]["dialect"], dialect);
+            agree(&server, &seen, preparing);
+        }
     }
 }

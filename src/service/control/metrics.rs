@@ -62,7 +62,7 @@ const COUNTERS: [Counter; 13] = [
     ),
     Counter(
         "shardcast_publications",
-        "Publications accepted from clients",
+        "Publications accepted from clients, or sent because of their messages",
         |s| s.stats.publications,
     ),
     Counter(

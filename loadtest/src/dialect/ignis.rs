@@ -1,0 +1,142 @@
+//! `ignis`: the frames of @venizia/ignis.
+//!
+//! Its clients cannot publish: what they say is for the application, which is to send it to the room
+//! that it is named by. Joining has no answer either. A second `authenticate` has one, and a server
+//! handles what a client says in its order.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{DeliveryEnd, ServerMessage, Speech, text_of};
+
+/// What a server says to whoever authenticates twice.
+const ALREADY: &str = "Already authenticated";
+
+/// The dialect.
+#[derive(Debug)]
+pub(super) struct Ignis;
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ErrorData<'a> {
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+}
+
+impl Speech for Ignis {
+    fn url(&self) -> &'static str {
+        "ws://127.0.0.1:7001/ws"
+    }
+
+    fn permission(&self, topic: &str) -> String {
+        format!("--allow-subscribe 'load.*' --on-message {topic}=publish:{topic}")
+    }
+
+    fn on_upgrade(&self, _topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
+        say(br#"{"event":"authenticate","data":{}}"#);
+    }
+
+    fn on_greeting(&self, topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
+        if let Some(topic) = topic {
+            say(format!(r#"{{"event":"join","data":{{"rooms":["{topic}"]}}}}"#).as_bytes());
+            say(br#"{"event":"authenticate"}"#);
+        }
+    }
+
+    /// A ping frame comes every 30 s by default, and silence is borne for 90 s.
+    fn heartbeat(&self) -> Option<&'static [u8]> {
+        Some(br#"{"event":"heartbeat"}"#)
+    }
+
+    fn read<'a>(&self, text: &'a [u8]) -> ServerMessage<'a> {
+        let Ok(frame) = serde_json::from_slice::<Frame<'_>>(text) else {
+            return ServerMessage::Unknown;
+        };
+        match frame.event.as_ref() {
+            "connected" => ServerMessage::Greeting,
+            "error" => {
+                let data = frame.data.map_or("{}", RawValue::get);
+                match serde_json::from_str::<ErrorData<'_>>(data) {
+                    Ok(error) if error.message == ALREADY => ServerMessage::Ready { topic: None },
+                    Ok(error) => ServerMessage::Refused {
+                        topic: None,
+                        reason: error.message,
+                    },
+                    Err(_) => ServerMessage::Unknown,
+                }
+            }
+            _ => ServerMessage::Msg {
+                topic: frame.event,
+                body: text_of(frame.data),
+            },
+        }
+    }
+
+    fn publish_edges(&self, topic: &str) -> (String, &'static str) {
+        (format!(r#"{{"event":"{topic}","data":""#), "\"}")
+    }
+
+    fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
+        let head = format!(r#"{{"event":"{topic}","data":""#);
+        (head, DeliveryEnd::Fixed(br#""}"#))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_is_over_when_the_second_authentication_is_refused() {
+        let mut said = Vec::new();
+        let mut say = |text: &[u8]| said.push(String::from_utf8_lossy(text).into_owned());
+        Ignis.on_upgrade(Some("load.1"), &mut say);
+        Ignis.on_greeting(Some("load.1"), &mut say);
+        Ignis.on_greeting(None, &mut say);
+        assert_eq!(
+            said,
+            [
+                r#"{"event":"authenticate","data":{}}"#,
+                r#"{"event":"join","data":{"rooms":["load.1"]}}"#,
+                r#"{"event":"authenticate"}"#,
+            ]
+        );
+        assert_eq!(
+            Ignis.read(br#"{"event":"connected","data":{"id":"x"}}"#),
+            ServerMessage::Greeting
+        );
+        assert_eq!(
+            Ignis.read(br#"{"event":"error","data":{"message":"Already authenticated"}}"#),
+            ServerMessage::Ready { topic: None }
+        );
+        assert_eq!(
+            Ignis.read(br#"{"event":"error","data":{"message":"Authentication failed"}}"#),
+            ServerMessage::Refused {
+                topic: None,
+                reason: "Authentication failed".into()
+            }
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_no_string_is_none() {
+        for text in [r#"{"event":"a"}"#, r#"{"data":[1],"event":"a"}"#] {
+            assert_eq!(
+                Ignis.read(text.as_bytes()),
+                ServerMessage::Msg {
+                    topic: "a".into(),
+                    body: None
+                }
+            );
+        }
+    }
+}

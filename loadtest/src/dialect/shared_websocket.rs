@@ -1,0 +1,138 @@
+//! `shared-websocket`: the frames of @gwakko/shared-websocket.
+//!
+//! Its clients publish to channels that they have joined, which publishers here have not: what they say
+//! is for the application, which is to publish it to the channel that it is named by. Joining has no
+//! answer; a ping has one, and a server handles what a client says in its order.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{DeliveryEnd, ServerMessage, Speech, text_of};
+
+/// The dialect.
+#[derive(Debug)]
+pub(super) struct SharedWebsocket;
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    event: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ErrorData<'a> {
+    #[serde(borrow)]
+    message: Cow<'a, str>,
+    #[serde(borrow)]
+    channel: Option<Cow<'a, str>>,
+}
+
+impl Speech for SharedWebsocket {
+    fn url(&self) -> &'static str {
+        "ws://127.0.0.1:7001/events"
+    }
+
+    fn permission(&self, topic: &str) -> String {
+        format!("--on-message {topic}=publish:{topic}")
+    }
+
+    fn on_upgrade(&self, topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
+        if let Some(topic) = topic {
+            let join = format!(r#"{{"event":"$channel:join","data":{{"channel":"{topic}"}}}}"#);
+            say(join.as_bytes());
+        }
+        say(br#"{"type":"ping"}"#);
+    }
+
+    fn read<'a>(&self, text: &'a [u8]) -> ServerMessage<'a> {
+        let Ok(frame) = serde_json::from_slice::<Frame<'_>>(text) else {
+            return ServerMessage::Unknown;
+        };
+        let Some(event) = frame.event else {
+            return match frame.kind.as_deref() {
+                Some("pong") => ServerMessage::Ready { topic: None },
+                _ => ServerMessage::Unknown,
+            };
+        };
+        if event == "error" {
+            let data = frame.data.map_or("{}", RawValue::get);
+            return match serde_json::from_str::<ErrorData<'_>>(data) {
+                Ok(error) => ServerMessage::Refused {
+                    topic: error.channel,
+                    reason: error.message,
+                },
+                Err(_) => ServerMessage::Unknown,
+            };
+        }
+        match event.split_once(':') {
+            Some((channel, name)) => ServerMessage::Msg {
+                body: match channel == name {
+                    true => text_of(frame.data),
+                    false => None,
+                },
+                topic: channel.to_owned().into(),
+            },
+            None => ServerMessage::Unknown,
+        }
+    }
+
+    fn publish_edges(&self, topic: &str) -> (String, &'static str) {
+        (format!(r#"{{"event":"{topic}","data":""#), "\"}")
+    }
+
+    fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
+        let head = format!(r#"{{"event":"{topic}:{topic}","data":""#);
+        (head, DeliveryEnd::Fixed(br#""}"#))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_is_over_when_the_ping_behind_it_is_answered() {
+        let mut said = Vec::new();
+        let mut say = |text: &[u8]| said.push(String::from_utf8_lossy(text).into_owned());
+        SharedWebsocket.on_upgrade(Some("load.1"), &mut say);
+        assert_eq!(
+            said,
+            [
+                r#"{"event":"$channel:join","data":{"channel":"load.1"}}"#,
+                r#"{"type":"ping"}"#,
+            ]
+        );
+        assert_eq!(
+            SharedWebsocket.read(br#"{"type":"pong"}"#),
+            ServerMessage::Ready { topic: None }
+        );
+        assert_eq!(
+            SharedWebsocket
+                .read(br#"{"event":"error","data":{"message":"Not allowed","channel":"a"}}"#),
+            ServerMessage::Refused {
+                topic: Some("a".into()),
+                reason: "Not allowed".into()
+            }
+        );
+    }
+
+    #[test]
+    fn a_body_of_another_event_is_none() {
+        for (name, data) in [("load.2", "\"x\""), ("load.1", "7")] {
+            let text = format!(r#"{{"event":"load.1:{name}","data":{data}}}"#);
+            assert_eq!(
+                SharedWebsocket.read(text.as_bytes()),
+                ServerMessage::Msg {
+                    topic: "load.1".into(),
+                    body: None
+                }
+            );
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `strav`: the frames of @strav/broadcast.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{DeliveryEnd, ServerMessage, Speech, text_of};
+
+/// The event that all publications carry.
+const EVENT: &str = "load";
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    t: Cow<'a, str>,
+    #[serde(borrow)]
+    c: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    e: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    d: Option<&'a RawValue>,
+    #[serde(borrow)]
+    i: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    r: Option<Cow<'a, str>>,
+}
+
+/// The dialect.
+#[derive(Debug)]
+pub(super) struct Strav;
+
+impl Speech for Strav {
+    fn url(&self) -> &'static str {
+        "ws://127.0.0.1:7001/_broadcast"
+    }
+
+    fn permission(&self, _topic: &str) -> String {
+        "--allow-publish 'load.*'".to_owned()
+    }
+
+    fn on_upgrade(&self, topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
+        if let Some(topic) = topic {
+            say(format!(r#"{{"t":"sub","c":"{topic}"}}"#).as_bytes());
+        }
+    }
+
+    fn read<'a>(&self, text: &'a [u8]) -> ServerMessage<'a> {
+        let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(text) else {
+            return ServerMessage::Unknown;
+        };
+        match (envelope.t.as_ref(), envelope.c) {
+            ("welcome", _) => ServerMessage::Greeting,
+            ("ping", _) => ServerMessage::Ping(br#"{"t":"pong"}"#),
+            ("ok", topic @ Some(_)) => ServerMessage::Ready { topic },
+            ("err", topic @ Some(_)) => ServerMessage::Refused {
+                topic,
+                reason: envelope.r.unwrap_or_default(),
+            },
+            // Any string will do as an id, but one there must be.
+            ("msg", Some(topic)) if envelope.i.is_some() => ServerMessage::Msg {
+                topic,
+                body: match envelope.e.as_deref() {
+                    Some(EVENT) => text_of(envelope.d),
+                    _ => None,
+                },
+            },
+            _ => ServerMessage::Unknown,
+        }
+    }
+
+    fn publish_edges(&self, topic: &str) -> (String, &'static str) {
+        let head = format!(r#"{{"t":"pub","c":"{topic}","e":"{EVENT}","d":""#);
+        (head, "\"}")
+    }
+
+    fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
+        let head = format!(r#"{{"t":"msg","c":"{topic}","e":"{EVENT}","d":""#);
+        (head, DeliveryEnd::AroundId(br#"","i":""#, br#""}"#))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Quick;
+    use super::*;
+
+    fn msg(id: &str) -> String {
+        format!(r#"{{"t":"msg","c":"load.1","e":"load","d":"12345678","i":{id}}}"#)
+    }
+
+    #[test]
+    fn both_ways_agree_on_every_id() {
+        let quick = Quick::new(&Strav, "load.1", 8);
+        for (id, good) in [
+            (r#""a\"b""#, true),
+            (r#""\u00e9""#, true),
+            ("\"é\"", true),
+            (r#""a"b""#, false),
+            ("\"a\nb\"", false),
+            ("17", false),
+            ("null", false),
+            (r#""x","j":"y""#, true),
+        ] {
+            let text = msg(id);
+            assert_eq!(quick.body(text.as_bytes()), None, "{id} goes the slow way");
+            let read = Strav.read(text.as_bytes());
+            assert_eq!(matches!(read, ServerMessage::Msg { .. }), good, "{id}");
+        }
+    }
+
+    #[test]
+    fn messages_are_read_in_any_order_of_keys() {
+        assert_eq!(
+            Strav.read(br#"{"i":"x","d":"body","e":"load","c":"a","t":"msg","more":[1]}"#),
+            ServerMessage::Msg {
+                topic: "a".into(),
+                body: Some("body".into())
+            }
+        );
+        assert_eq!(
+            Strav.read(br#"{"r":"publish denied","c":"a","t":"err"}"#),
+            ServerMessage::Refused {
+                topic: Some("a".into()),
+                reason: "publish denied".into()
+            }
+        );
+        assert_eq!(
+            Strav.read(br#"{"t":"welcome","id":"1"}"#),
+            ServerMessage::Greeting
+        );
+        assert_eq!(
+            Strav.read(br#"{"t":"ok","c":"a"}"#),
+            ServerMessage::Ready {
+                topic: Some("a".into())
+            }
+        );
+        assert_eq!(
+            Strav.read(br#"{"t":"ping"}"#),
+            ServerMessage::Ping(br#"{"t":"pong"}"#)
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_no_string_is_none() {
+        for (event, data) in [("load", "17"), ("load", "[1]"), ("other", "\"x\"")] {
+            let text = format!(r#"{{"t":"msg","c":"a","e":"{event}","d":{data},"i":"x"}}"#);
+            assert_eq!(
+                Strav.read(text.as_bytes()),
+                ServerMessage::Msg {
+                    topic: "a".into(),
+                    body: None
+                }
+            );
+        }
+    }
+}
