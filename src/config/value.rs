@@ -405,6 +405,13 @@ fn granted(text: &str) -> Result<(&str, Grant), Fault> {
         };
         Fault::new(error.to_string(), fix)
     })?;
+    // Such a rule would match next to nothing, and nobody would see why.
+    if matches!(grant, Grant::Template(_)) && pattern.contains(['{', '}']) {
+        return Err(Fault::new(
+            "has claims before the =, where they stand for themselves",
+            "write a prefix that ends in * there, such as 'user.*=user.{sub}'",
+        ));
+    }
     Ok((pattern, grant))
 }
 

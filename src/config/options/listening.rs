@@ -27,8 +27,9 @@ pub static ENDPOINT: OptionRecord = OptionRecord {
     repeatable: true,
     live: false,
     summary: "Bind a path to a dialect; may be repeated",
-    details: "Dialects: strav (the @strav/broadcast client), shared-websocket (the \
-        @gwakko/shared-websocket client, usually at /events) and, with --dev-echo, echo. Naming one endpoint \
+    details: "Dialects: strav (the @strav/broadcast client), ignis (clients of an @venizia/ignis server, at /ws \
+        by themselves), shared-websocket (the @gwakko/shared-websocket client, usually at /events) and, with \
+        --dev-echo, echo; docs/dialects/ has a page about each. Naming one endpoint \
         replaces the default, so repeat it to keep it: --endpoint /_broadcast=strav \
         --endpoint /events=shared-websocket. Each endpoint has topics of its own. The file can give each endpoint \
         limits and rules of its own, and let several share their topics.",

@@ -5,7 +5,7 @@ use crate::config::option::Kind;
 
 #[test]
 fn each_faulty_value_names_flag_value_and_fix() {
-    let cases: [(&OptionRecord, &str, &str); 49] = [
+    let cases: [(&OptionRecord, &str, &str); 50] = [
         (
             &options::LISTEN,
             "localhost:7001",
@@ -112,6 +112,12 @@ fn each_faulty_value_names_flag_value_and_fix() {
             "says nothing that is known; write allow, deny, authenticated, claim:/POINTER, webhook or a \
              name with claims such as user.{sub} behind the =; a name that has one itself is written \
              with =allow",
+        ),
+        (
+            &options::ALLOW_SUBSCRIBE,
+            "user.{sub}=user.{sub}",
+            "has claims before the =, where they stand for themselves; write a prefix that ends in * there, \
+             such as 'user.*=user.{sub}'",
         ),
         (
             &options::ALLOW_SUBSCRIBE,
