@@ -90,7 +90,9 @@ impl Shard {
                     self.ask_meanwhile(key, inquiry);
                 }
             }
-            Action::Forget => self.forget(now, key),
+            Action::Forget => {
+                let _had_one = self.forget(now, key);
+            }
             Action::Handle { event, data } => self.leave_to_app(now, key, &event, data),
             Action::SetTimer { after_ms } => {
                 if let Some(conn) = self.conns.get_mut(key) {
@@ -235,6 +237,7 @@ impl Shard {
         if let Some(conn) = self.conns.get_mut(key) {
             conn.subscriptions = own;
         }
+        self.forget_joined(key, topic);
         if let Some(topic) = gone {
             self.lose_interest(app, &topic);
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::busy::Request;
 use super::conn::Conn;
 use super::decider::{Inquiry, Proof, Question, Ruling, Verdict};
 use super::dialect::{AuthenticateOutcome, Decision, SubscribeOutcome};
@@ -25,8 +26,8 @@ pub(super) struct Session {
     answers: Answers,
     /// What it has sent without an identity, where it ought to have one.
     unproven_bytes: usize,
-    /// Topics that it was put into without asking the rules; they go with the identity.
-    joined: Vec<Arc<str>>,
+    /// Those of its topics that it was put into without asking the rules; they go with the identity.
+    pub(super) joined: Vec<Arc<str>>,
 }
 
 /// Decisions of the control plane that hold for a while, so that a client that comes back to its
@@ -167,6 +168,9 @@ impl Shard {
         if let Some(before) = before {
             let is_refresh = before.user == self.user_of(key);
             self.leave_what_is_not_granted(now, key, is_refresh);
+        } else if let Some(conn) = self.conns.get_mut(key) {
+            // They were about nobody in particular.
+            conn.session_mut().answers = Answers::default();
         }
     }
 
@@ -175,23 +179,33 @@ impl Shard {
     }
 
     /// Ends a connection's identity, and leaves the topics that it would not be let into without.
-    pub(super) fn forget(&mut self, now: Now, key: Key) {
-        if self.take_identity(key).is_some() {
+    /// Returns whether it had one.
+    pub(super) fn forget(&mut self, now: Now, key: Key) -> bool {
+        let had_one = self.take_identity(key).is_some();
+        if had_one {
             self.leave_what_is_not_granted(now, key, false);
         }
+        had_one
     }
 
-    /// Ends the identity of a connection for a reason that its dialect may tell it.
+    /// Ends the identity of a connection for a reason that its dialect may tell it. What is being
+    /// asked about that identity is given up: the answer would let in whoever comes after it.
     pub fn revoke(&mut self, now: Now, key: Key, reason: &str) {
         if !self.is_open(key) {
             return;
         }
-        self.forget(now, key);
+        let had_one = self.forget(now, key);
         let actions = self.consult(now, key, |dialect, view, actions| {
             dialect.on_identity_end(view, reason, actions);
         });
         if let Some(actions) = actions {
             self.perform_all(now, key, actions);
+        }
+        if had_one {
+            // New credentials are not the old identity's.
+            self.give_up(now, key, |request, _| {
+                !matches!(request, Request::Authenticate)
+            });
         }
     }
 
@@ -276,6 +290,14 @@ impl Shard {
             }
         }
         joined
+    }
+
+    /// It is not in a topic any more, however it got in.
+    pub(super) fn forget_joined(&mut self, key: Key, topic: &str) {
+        let session = self.conns.get_mut(key).and_then(|c| c.session.as_mut());
+        if let Some(session) = session {
+            session.joined.retain(|joined| &**joined != topic);
+        }
     }
 
     /// The names of a connection's topics.

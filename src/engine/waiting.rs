@@ -102,15 +102,25 @@ impl Shard {
 
     /// Gives up a decision that has taken too long: nobody could tell.
     pub(super) fn expire_decision(&mut self, now: Now, key: Key) {
-        let due = self.busy_mut(key).and_then(|busy| match &busy.wait {
+        self.give_up(now, key, |_, deadline_ms| deadline_ms <= now.monotonic_ms);
+    }
+
+    /// Gives up what is being decided, if `whether` says so of it and its deadline.
+    pub(super) fn give_up(
+        &mut self,
+        now: Now,
+        key: Key,
+        whether: impl FnOnce(&Request, u64) -> bool,
+    ) {
+        let given_up = self.busy_mut(key).and_then(|busy| match &busy.wait {
             Some(Wait::Decision {
                 ticket,
                 deadline_ms,
-                ..
-            }) if *deadline_ms <= now.monotonic_ms => Some(*ticket),
+                request,
+            }) if whether(request, *deadline_ms) => Some(*ticket),
             _ => None,
         });
-        if let Some(ticket) = due {
+        if let Some(ticket) = given_up {
             self.handle_verdict(now, key, ticket, Verdict::Fail, 0);
         }
     }

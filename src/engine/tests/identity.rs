@@ -202,6 +202,21 @@ fn refresh_by_the_same_user_keeps_what_others_than_the_rules_have_granted() {
     }
 }
 
+/// Who has left a topic that it was put into is like anybody else who comes back.
+#[test]
+fn topic_that_was_left_is_not_remembered_as_given() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    log_in(&mut bench, client, "u1");
+    for number in 0..1_000 {
+        let topic = format!("no-{number}");
+        assert!(bench.shard.join(client, &topic));
+        bench.shard.unsubscribe(client, &topic);
+    }
+    let conn = bench.shard.conns.get(client).expect("open");
+    assert_eq!(conn.session.as_ref().expect("known").joined.len(), 0);
+}
+
 #[test]
 fn answer_holds_as_long_as_it_says() {
     let mut bench = one(LIMITS);

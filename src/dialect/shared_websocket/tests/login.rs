@@ -4,7 +4,8 @@ use super::bench::{Bench, Got, identity, join, refused, text};
 use crate::base::limits::DECISION_TIMEOUT;
 use crate::base::time::millis;
 use crate::dialect::shared_websocket::{Role, Settings};
-use crate::engine::decider::{Admission, Inquiry, Proof};
+use crate::engine::decider::{Admission, Inquiry, Proof, Verdict};
+use crate::engine::dialect::Actions;
 use crate::engine::door::Door;
 
 const LOGIN: &str = r#"{"event":"$auth:login","data":{"token":"JWT"}}"#;
@@ -121,6 +122,85 @@ fn expired_and_revoked_identities_are_told_and_the_connection_stays() {
     bench.log_in(expiring, "u1", None);
     bench.say(expiring, &join("private:x"));
     assert_eq!(bench.topics(expiring), ["private:x", "x"]);
+}
+
+/// "Authentication required" was said about nobody, and says nothing about who has logged in since.
+#[test]
+fn answer_about_nobody_does_not_hold_for_whoever_logs_in() {
+    let mut bench = Bench::new();
+    let client = bench.connect();
+    for (user, verdict, topics) in [
+        (None, Verdict::Deny, &[][..]),
+        (Some("u1"), Verdict::Allow, &["ask:1"][..]),
+        (Some("u2"), Verdict::Deny, &[][..]),
+    ] {
+        if let Some(user) = user {
+            bench.log_in(client, user, None);
+        }
+        bench.say(client, &join("ask:1"));
+        let asked = bench.shard.poll_asked().expect("a question");
+        let about = asked.identity.and_then(|identity| identity.user.clone());
+        assert_eq!(about.as_deref(), user);
+        bench
+            .shard
+            .handle_verdict(bench.now, client, asked.ticket, verdict, 60_000);
+        bench.hears(client);
+        assert_eq!(bench.topics(client), topics, "{user:?}");
+    }
+}
+
+/// What the application says about a user comes too late for the connection that was this user's.
+#[test]
+fn answer_about_an_identity_that_has_ended_does_nothing() {
+    let mut bench = Bench::new();
+    let client = bench.connect();
+    bench.log_in(client, "u1", None);
+    bench.say(client, &join("ask:1"));
+    bench.say(client, &join("ask:2"));
+    let asked = bench.shard.poll_asked().expect("a question");
+    bench.shard.revoke(bench.now, client, "account_suspended");
+    let allow = |bench: &mut Bench, ticket| {
+        bench
+            .shard
+            .handle_verdict(bench.now, client, ticket, Verdict::Allow, 60_000);
+    };
+    allow(&mut bench, asked.ticket);
+    let told = [
+        revoked("account_suspended"),
+        refused("Authorization failed", "ask:1"),
+    ];
+    assert_eq!(bench.hears(client), told);
+    // What was sent behind it is asked about for itself.
+    let asked = bench.shard.poll_asked().expect("a question");
+    assert!(asked.identity.is_none());
+    allow(&mut bench, asked.ticket);
+    assert_eq!(bench.topics(client), ["ask:2"]);
+
+    bench.log_in(client, "u1", None);
+    bench.say(client, r#"{"event":"?"}"#);
+    let asked = bench.shard.poll_asked().expect("a question");
+    bench.shard.revoke(bench.now, client, "account_suspended");
+    let mut deeds = Actions::default();
+    deeds.join("private:x".into());
+    bench
+        .shard
+        .handle_deeds(bench.now, client, asked.ticket, deeds);
+    assert_eq!(bench.topics(client), [""; 0]);
+}
+
+/// A token that ends while its successor is being looked at takes nothing from that.
+#[test]
+fn login_goes_on_when_the_identity_before_it_ends() {
+    let mut bench = Bench::new();
+    let client = bench.connect();
+    bench.log_in(client, "u1", Some(1_000));
+    bench.say(client, LOGIN);
+    bench.tick(2_000);
+    assert_eq!(bench.hears(client), [revoked("token_expired")]);
+    let known = identity("u1", None, bench.now);
+    bench.prove(&Proof::Accepted(known));
+    assert_eq!(bench.ask(client, &join("user:u1")), []);
+    assert_eq!(bench.topics(client), ["user:u1"]);
 }
 
 fn tokens() -> Bench {
