@@ -99,7 +99,12 @@ impl Shard {
         let Publication { app, topic, .. } = *publication;
         let excluded = self.slots_of(publication.exclude);
         let named: SmallVec<[Member; 1]> = match publication.audience {
-            Audience::Topic => self.owner_of_room(app, topic).into_iter().collect(),
+            // Who is subscribed to its own room as well is among the subscribers.
+            Audience::Topic => self
+                .owner_of_room(app, topic)
+                .filter(|owner| !self.is_subscribed(*owner, app, topic))
+                .into_iter()
+                .collect(),
             Audience::User(_) => SmallVec::new(),
             // An id that was given out names one connection, whatever its app.
             Audience::Conn(id) => self.member(id).into_iter().collect(),
@@ -152,6 +157,11 @@ impl Shard {
         let endpoint = &self.endpoints[usize::from(member.encoding)];
         let is_there = endpoint.app == app && endpoint.dialect.is_in_own_room(&conn.state);
         is_there.then_some(member)
+    }
+
+    fn is_subscribed(&self, member: Member, app: AppId, topic: &str) -> bool {
+        let conn = self.conns.at(member.slot);
+        conn.is_some_and(|conn| self.topics.is_subscribed(app, topic, &conn.subscriptions))
     }
 
     /// All connections of an app that take broadcasts, those of one encoding side by side.

@@ -201,9 +201,9 @@ impl Dialect for Ignis {
                 for room in rooms {
                     if room.as_bytes() == own_id {
                         state.is_in_own_room = false;
-                    } else {
-                        actions.unsubscribe(room);
                     }
+                    // Its own as well: the application may have put it there.
+                    actions.unsubscribe(room);
                 }
             }
             Ok(Some(Request::Other { event, data })) => match event {

@@ -140,6 +140,21 @@ fn own_room_is_left_and_joined_again_while_the_client_stays_reachable() {
     assert_eq!(bench.publish(Audience::Topic, &own, None), 1);
 }
 
+/// The application may subscribe a client to the room that it is in anyway.
+#[test]
+fn own_room_is_heard_once_however_often_it_was_given() {
+    let mut bench = Bench::new(config());
+    let (client, id) = bench.known();
+    let own = uuid(id);
+    assert!(bench.shard.join(client, &own));
+    assert_eq!(bench.publish(Audience::Topic, &own, Some("1")), 1);
+    bench.say(client, &list("leave", &json!([own])));
+    assert_eq!(bench.publish(Audience::Topic, &own, Some("2")), 0);
+    assert!(bench.shard.join(client, &own));
+    assert_eq!(bench.publish(Audience::Topic, &own, Some("3")), 1);
+    assert_eq!(bench.hears(client), [event("1"), event("3")]);
+}
+
 #[test]
 fn room_that_is_asked_about_holds_up_this_client_alone() {
     let mut bench = Bench::new(config());
