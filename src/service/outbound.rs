@@ -20,11 +20,9 @@ use tokio::time::timeout;
 pub type Client = legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// How long a connection without a request is kept: less than the 5 s after which Node closes its own,
-/// and others later, so that a request seldom meets a connection that is ending.
+/// and others later, so that a request seldom meets a connection that is ending. Nothing else bounds how
+/// many there are but who asks: a webhook has at most as many requests under way as it may.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Idle connections kept for each host.
-const IDLE_PER_HOST_MAX: usize = 32;
 
 /// Bytes that one answer's head may have, and that are read at once of a body.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -111,7 +109,6 @@ fn client_with(tls: ClientConfig) -> Client {
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
         .http1_max_buf_size(READ_BUFFER_BYTES)
         .build(connector)
 }
