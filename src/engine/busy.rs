@@ -1,5 +1,6 @@
 //! A connection that cannot handle its next message yet, and the messages that wait for it.
 
+use super::decider::Verdict;
 use super::dialect::{Actions, Publish};
 use crate::base::limits::PARKED_BYTES_MAX;
 use crate::codec::ws::CloseCode;
@@ -14,6 +15,8 @@ pub(super) struct Busy {
     pub(super) wait: Option<Wait>,
     /// The actions behind the one that waits.
     pub(super) rest: Actions<'static>,
+    /// What has been decided along with the question before, for these actions.
+    pub(super) decided: Vec<(String, Verdict)>,
     /// The messages behind that one.
     pub(super) parked: Parked,
     /// How the peer has ended it; what it sent before is still to be done.
@@ -55,7 +58,8 @@ pub(super) enum Wait {
 /// What is being decided.
 #[derive(Debug)]
 pub(super) enum Request {
-    Subscribe(String),
+    /// To the first of these; the actions behind it want the others.
+    Subscribe(Vec<String>),
     Publish(Publish<'static>, Gate),
     Authenticate,
     Message,

@@ -120,6 +120,9 @@ impl Decider for Rules {
 pub enum Inquiry {
     /// A decision; answered by [`Shard::handle_verdict`](super::shard::Shard::handle_verdict).
     Decide(Question<'static>),
+    /// To which of these topics it may subscribe; answered by
+    /// [`Shard::handle_verdicts`](super::shard::Shard::handle_verdicts).
+    DecideAll(Vec<String>),
     /// Who this is, by what it sent; answered by
     /// [`Shard::handle_proof`](super::shard::Shard::handle_proof).
     Authenticate {

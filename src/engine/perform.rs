@@ -14,6 +14,9 @@ use crate::base::limits::{DECISION_TIMEOUT, NAME_BYTES_MAX};
 use crate::base::slab::Key;
 use crate::base::time::{Now, millis};
 
+/// Topics that one question may be about: as many as a connection may have by default.
+const TOPICS_PER_QUESTION: usize = 128;
+
 impl Shard {
     /// One whole message of a connection that waits for nothing.
     pub(super) fn handle_message(&mut self, now: Now, key: Key, message: Message<'_>) {
@@ -40,14 +43,16 @@ impl Shard {
                 break;
             }
             self.perform(now, key, action, &actions.frames);
-            if let Some(busy) = self.busy_mut(key)
-                && busy.wait.is_some()
-            {
-                busy.rest.append(Actions {
+            if self.is_waiting(key) {
+                let rest = Actions {
                     list: list.map(Action::into_owned).collect(),
                     frames: actions.frames,
                     ignored: false,
-                });
+                };
+                self.ask_along(now, key, &rest.list);
+                if let Some(busy) = self.busy_mut(key) {
+                    busy.rest.append(rest);
+                }
                 return;
             }
         }
@@ -151,6 +156,16 @@ impl Shard {
             self.tell_subscribe(now, key, topic, outcome);
             return;
         }
+        let decided = self.busy_mut(key).and_then(|busy| {
+            let mut decided = busy.decided.iter();
+            decided
+                .find(|(of, _)| of == topic)
+                .map(|(_, verdict)| *verdict)
+        });
+        if let Some(verdict) = decided {
+            self.finish_subscribe(now, key, topic, verdict);
+            return;
+        }
         let question = Question::Subscribe {
             topic: Cow::Borrowed(topic),
         };
@@ -158,8 +173,56 @@ impl Shard {
             Ruling::Known(verdict) => self.finish_subscribe(now, key, topic, verdict),
             Ruling::Ask => {
                 let inquiry = Inquiry::Decide(question.into_owned());
-                self.ask(now, key, inquiry, Request::Subscribe(topic.to_owned()));
+                self.ask(
+                    now,
+                    key,
+                    inquiry,
+                    Request::Subscribe(vec![topic.to_owned()]),
+                );
             }
+        }
+    }
+
+    /// Has the question that is out ask as well about the topics that the actions behind it would
+    /// each ask about in their turn.
+    fn ask_along(&mut self, now: Now, key: Key, behind: &[Action<'_>]) {
+        if self.asked_subscribe(key).is_none() {
+            return;
+        }
+        let mut more = Vec::new();
+        for action in behind.iter().take(TOPICS_PER_QUESTION - 1) {
+            let Action::Subscribe(topic) = action else {
+                break;
+            };
+            let question = Question::Subscribe {
+                topic: Cow::Borrowed(topic),
+            };
+            if self.known_subscribe(key, topic).is_none()
+                && self.rule(now, key, &question) == Ruling::Ask
+            {
+                more.push(topic.to_string());
+            }
+        }
+        if let Some((ticket, topics)) = self.asked_subscribe(key).filter(|_| !more.is_empty()) {
+            topics.append(&mut more);
+            let inquiry = Inquiry::DecideAll(topics.clone());
+            // It was put last, and nobody has taken it yet.
+            let asked = self.asked.back_mut();
+            if let Some(asked) = asked.filter(|asked| asked.ticket == ticket) {
+                asked.inquiry = inquiry;
+            }
+        }
+    }
+
+    /// The ticket and the topics of the question about topics that is out.
+    fn asked_subscribe(&mut self, key: Key) -> Option<(u32, &mut Vec<String>)> {
+        match self.busy_mut(key)?.wait.as_mut()? {
+            Wait::Decision {
+                ticket,
+                request: Request::Subscribe(topics),
+                ..
+            } => Some((*ticket, topics)),
+            _ => None,
         }
     }
 

@@ -37,16 +37,51 @@ impl Shard {
         verdict: Verdict,
         keep_ms: u64,
     ) {
+        self.handle_decision(now, key, ticket, |_| verdict, keep_ms);
+    }
+
+    /// The same about several topics, in the order in which they were asked about.
+    pub fn handle_verdicts(
+        &mut self,
+        now: Now,
+        key: Key,
+        ticket: u32,
+        verdicts: &[Verdict],
+        keep_ms: u64,
+    ) {
+        let of = |index| verdicts.get(index).copied().unwrap_or(Verdict::Fail);
+        self.handle_decision(now, key, ticket, of, keep_ms);
+    }
+
+    fn handle_decision(
+        &mut self,
+        now: Now,
+        key: Key,
+        ticket: u32,
+        verdict: impl Fn(usize) -> Verdict,
+        keep_ms: u64,
+    ) {
         let Some(request) = self.take_request(key, ticket) else {
             return;
         };
         match request {
-            Request::Subscribe(topic) => {
-                self.keep_answer(now, key, &topic, verdict, keep_ms);
+            Request::Subscribe(topics) => {
+                let mut decided: Vec<_> = topics
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, topic)| (topic, verdict(index)))
+                    .collect();
+                for (topic, verdict) in &decided {
+                    self.keep_answer(now, key, topic, *verdict, keep_ms);
+                }
+                let (topic, verdict) = decided.remove(0);
+                if let Some(busy) = self.busy_mut(key) {
+                    busy.decided = decided;
+                }
                 self.finish_subscribe(now, key, &topic, verdict);
             }
             Request::Publish(publish, gate) => {
-                self.ask_publish(now, key, publish, gate, Some(verdict));
+                self.ask_publish(now, key, publish, gate, Some(verdict(0)));
             }
             // An answer to another kind of question answers nothing.
             Request::Authenticate => self.finish_authenticate(now, key, &Proof::Failed),
@@ -78,7 +113,9 @@ impl Shard {
     pub fn handle_unanswered(&mut self, now: Now, asked: &Asked) {
         let (key, ticket) = (asked.conn.key, asked.ticket);
         match &asked.inquiry {
-            Inquiry::Decide(_) => self.handle_verdict(now, key, ticket, Verdict::Fail, 0),
+            Inquiry::Decide(_) | Inquiry::DecideAll(_) => {
+                self.handle_verdict(now, key, ticket, Verdict::Fail, 0)
+            }
             Inquiry::Authenticate { .. } => self.handle_proof(now, key, ticket, &Proof::Failed),
             Inquiry::Admit(_) => self.handle_admission(now, key, ticket, Admission::Failed),
             Inquiry::Message { .. } => self.handle_deeds(now, key, ticket, Actions::default()),
@@ -153,6 +190,8 @@ impl Shard {
                 self.perform_all(now, key, rest);
                 continue;
             }
+            // They were for these actions.
+            busy.decided = Vec::new();
             // Out of the connection while its messages are borrowed from it; nothing can be parked
             // meanwhile, as only received bytes are.
             let mut parked = std::mem::take(&mut busy.parked);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::limits::{DECISION_TIMEOUT, PARKED_BYTES_MAX};
 use crate::base::time::millis;
+use crate::engine::decider::Inquiry;
 
 fn answer(bench: &mut Bench, verdict: Verdict) {
     let asked = bench.shard.poll_asked().expect("a question");
@@ -109,19 +110,81 @@ fn publish_asks_for_access_and_then_for_itself() {
 fn actions_behind_a_decision_keep_their_order() {
     let mut bench = one(LIMITS);
     let client = bench.connect();
-    bench.say(client, "many a ask1 b ask2");
+    bench.say(client, "many a ask1 b");
     bench.say(client, "has b");
     assert_eq!(bench.hears(client), [text("Subscribed a")]);
     answer(&mut bench, Verdict::Deny);
-    assert_eq!(
-        bench.hears(client),
-        ["Denied ask1", "Subscribed b"].map(text)
-    );
+    let answers = ["Denied ask1", "Subscribed b", "done", "has true"];
+    assert_eq!(bench.hears(client), answers.map(text));
+}
+
+/// The topics of a question about several.
+fn asked_about(bench: &mut Bench) -> (u32, Vec<String>) {
+    let asked = bench.shard.poll_asked().expect("a question");
+    match asked.inquiry {
+        Inquiry::DecideAll(topics) => (asked.ticket, topics),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn topics_of_one_list_are_asked_about_at_once() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "many ask1 a ask2 no ask1 ask3");
+    bench.say(client, "sub ask2");
+    let (ticket, topics) = asked_about(&mut bench);
+    assert_eq!(topics, ["ask1", "ask2", "ask1", "ask3"]);
+    assert_eq!(bench.hears(client), []);
+    let verdicts = [Verdict::Allow, Verdict::Deny, Verdict::Allow];
+    bench
+        .shard
+        .handle_verdicts(bench.now, client, ticket, &verdicts, 0);
+    let answers = [
+        "Subscribed ask1",
+        "Subscribed a",
+        "Denied ask2",
+        "Denied no",
+        "AlreadySubscribed ask1",
+        // Nothing was said about it.
+        "Failed ask3",
+        "done",
+    ];
+    assert_eq!(bench.hears(client), answers.map(text));
+    // What was said was for that list.
     answer(&mut bench, Verdict::Allow);
+    assert_eq!(bench.hears(client), [text("Subscribed ask2")]);
+    assert!(bench.shard.poll_asked().is_none());
+}
+
+#[test]
+fn answer_about_several_topics_is_kept_for_each_or_missing_for_each() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "many ask1 ask2");
+    let (ticket, _) = asked_about(&mut bench);
+    let verdicts = [Verdict::Deny, Verdict::Allow];
+    bench
+        .shard
+        .handle_verdicts(bench.now, client, ticket, &verdicts, 10_000);
+    bench.say(client, "unsub ask2");
+    bench.say(client, "many ask2 ask1");
+    let answers = ["Denied ask1", "Subscribed ask2", "done"];
+    let again = ["Subscribed ask2", "Denied ask1", "done"];
     assert_eq!(
         bench.hears(client),
-        ["Subscribed ask2", "done", "has true"].map(text)
+        [answers, again]
+            .concat()
+            .iter()
+            .map(|answer| text(answer))
+            .collect::<Vec<_>>()
     );
+
+    bench.tick(10_000);
+    bench.say(client, "many ask1 ask3");
+    bench.tick(millis(DECISION_TIMEOUT));
+    let answers = ["Failed ask1", "Failed ask3", "done"];
+    assert_eq!(bench.hears(client), answers.map(text));
 }
 
 #[test]

@@ -178,15 +178,24 @@ impl Desk {
             },
         };
         match answer {
-            Ok(permission) => {
-                let verdict = if permission.allow {
-                    Verdict::Allow
-                } else {
-                    Verdict::Deny
-                };
-                (verdict, millis(permission.cache_for))
-            }
+            Ok(permission) => (verdict(permission.allow), millis(permission.cache_for)),
             Err(_told) => (Verdict::Fail, 0),
+        }
+    }
+
+    /// The same for the topics that a client has asked for at once: one verdict for each, none where
+    /// nobody could tell.
+    pub(super) async fn decide_all(&self, asked: &Asked, topics: &[String]) -> (Vec<Verdict>, u64) {
+        let Some(server) = self.asks(Kind::Subscribe) else {
+            return (Vec::new(), 0);
+        };
+        let peer = Peer::new(asked.id.as_ref(), asked.identity.as_deref());
+        match server.webhook.subscribe_all(&peer, topics).await {
+            Ok(permissions) => {
+                let verdicts = permissions.allow.into_iter().map(verdict);
+                (verdicts.collect(), millis(permissions.cache_for))
+            }
+            Err(_told) => (Vec::new(), 0),
         }
     }
 
@@ -250,6 +259,10 @@ impl Desk {
             server.notices.told().await;
         }
     }
+}
+
+fn verdict(allow: bool) -> Verdict {
+    if allow { Verdict::Allow } else { Verdict::Deny }
 }
 
 /// Data that a dialect has checked against the grammar, as it was written. `None`: serde_json takes

@@ -202,6 +202,13 @@ impl Answers {
                     shard.handle_verdict(now, conn.key, ticket, verdict, keep_ms);
                 })
             }
+            (Some(desk), Inquiry::DecideAll(topics)) => {
+                let (verdicts, keep_ms) = desk.decide_all(&asked, topics).await;
+                act(move |worker, now| {
+                    let shard = &mut worker.shard;
+                    shard.handle_verdicts(now, conn.key, ticket, &verdicts, keep_ms);
+                })
+            }
             (Some(desk), Inquiry::Message { event, data }) => {
                 let deeds = desk.message(&asked, event, data.as_deref()).await;
                 act(move |worker, now| {

@@ -143,9 +143,9 @@ pub(super) fn permission(body: &[u8]) -> Result<Permission, Fault> {
 }
 
 /// Names that were not asked about change nothing.
-pub(super) fn permissions(channels: &[&str], body: &[u8]) -> Result<Permissions, Fault> {
+pub(super) fn permissions(channels: &[String], body: &[u8]) -> Result<Permissions, Fault> {
     let answer: Allowed = parse(body)?;
-    let is_allowed = |channel: &&str| answer.allowed.iter().any(|allowed| allowed == channel);
+    let is_allowed = |channel: &String| answer.allowed.contains(channel);
     Ok(Permissions {
         allow: channels.iter().map(is_allowed).collect(),
         cache_for: answer.cache_for.0,

@@ -142,7 +142,7 @@ impl Webhook {
     pub async fn subscribe_all(
         &self,
         peer: &Peer,
-        channels: &[&str],
+        channels: &[String],
     ) -> Result<Permissions, WebhookError> {
         let detail = request::SubscribeAll { channels };
         let read = |answer: &Response<Bytes>| Ok(answer::permissions(channels, content(answer)?)?);

@@ -157,7 +157,7 @@ pub(super) struct Subscribe<'a> {
 
 #[derive(Serialize)]
 pub(super) struct SubscribeAll<'a> {
-    pub(super) channels: &'a [&'a str],
+    pub(super) channels: &'a [String],
 }
 
 #[derive(Serialize)]

@@ -175,7 +175,7 @@ fn permission_needs_a_plain_yes() {
 
 #[test]
 fn permissions_are_those_of_the_names_asked_about() {
-    let read = |body: &str| permissions(&["a", "b", "c"], body.as_bytes());
+    let read = |body: &str| permissions(&["a", "b", "c"].map(str::to_owned), body.as_bytes());
     let answer = read(r#"{"allowed":["c","zzz","a"],"cacheFor":5}"#).unwrap();
     assert_eq!(answer.allow, [true, false, true]);
     assert_eq!(answer.cache_for, Duration::from_secs(5));

@@ -126,7 +126,10 @@ async fn questions_carry_what_they_are_about() {
     let permission = webhook.subscribe(&ann(), "a").await.unwrap();
     assert!(permission.allow);
     assert_eq!(permission.cache_for, Duration::from_secs(30));
-    let permissions = webhook.subscribe_all(&ann(), &["a", "b"]).await.unwrap();
+    let permissions = webhook
+        .subscribe_all(&ann(), &["a", "b"].map(str::to_owned))
+        .await
+        .unwrap();
     assert_eq!(permissions.allow, [false, true]);
     let permission = webhook
         .publish(&ann(), "a", "e", Some(&data))

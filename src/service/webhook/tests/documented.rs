@@ -40,7 +40,8 @@ async fn calls() -> Vec<Seen> {
     webhook.connect(&peer, &connect_request()).await.ok();
     webhook.authenticate(&peer, &data).await.unwrap();
     webhook.subscribe(&peer, "a").await.ok();
-    webhook.subscribe_all(&peer, &["a", "b"]).await.ok();
+    let channels = ["a", "b"].map(str::to_owned);
+    webhook.subscribe_all(&peer, &channels).await.ok();
     webhook.publish(&peer, "a", "e", Some(&data)).await.ok();
     webhook.message(&peer, "e", Some(&data)).await.unwrap();
     let disconnected = Happened::Disconnected {
@@ -107,7 +108,8 @@ fn answers_of_the_page_are_understood() {
                 assert_eq!(identity.is_none(), json.is_null());
             }
             "subscribe" if json["allowed"].is_array() => {
-                let answer = answer::permissions(&["orders", "payroll"], body).unwrap();
+                let answer =
+                    answer::permissions(&["orders", "payroll"].map(str::to_owned), body).unwrap();
                 assert_eq!(answer.allow, [true, false]);
             }
             "subscribe" | "publish" => {
