@@ -147,6 +147,7 @@ async fn serve_async(
                     answers.renew(&config.endpoints);
                     if let Some(control) = &api_control {
                         control.renew_limits(&common.apps.described(&config.endpoints));
+                        control.renew_webhooks(answers.webhooks());
                     }
                     tracing::info!("SIGHUP: reloaded");
                 }
@@ -191,7 +192,7 @@ pub(super) fn control(
     webhooks: WebhookMetrics,
 ) -> Control {
     Control {
-        webhooks,
+        webhooks: Mutex::new(webhooks),
         shards,
         interest: Arc::clone(&common.interest),
         id_key: common.id_key,

@@ -1,5 +1,7 @@
 //! Numbers for Prometheus, made from the shards' own when they are asked for.
 
+use std::sync::PoisonError;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -216,7 +218,9 @@ pub(super) async fn metrics(State(control): State<SharedControl>) -> Result<Resp
     };
     let mut registry = Registry::default();
     registry.register_collector(Box::new(shards));
-    registry.register_collector(Box::new(control.webhooks.clone()));
+    let webhooks = control.webhooks.lock();
+    let webhooks = webhooks.unwrap_or_else(PoisonError::into_inner).clone();
+    registry.register_collector(Box::new(webhooks));
     let mut body = String::new();
     text::encode(&mut body, &registry).expect("a String takes everything");
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -24,7 +24,7 @@ pub(super) use idempotency::{Answered, Fingerprints};
 pub(super) use shards::{ShardHandle, Shards};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -37,7 +37,7 @@ use crate::base::random::Random;
 use crate::base::time::Clock;
 use crate::engine::interest::Interest;
 use crate::engine::publication::AppId;
-use crate::service::webhook::WebhookMetrics;
+use crate::service::webhook::{Webhook, WebhookMetrics};
 
 /// What the API's handlers need.
 pub(super) struct Control {
@@ -51,7 +51,8 @@ pub(super) struct Control {
     /// Ids of what is published here. Locked for a few instructions, on one thread.
     pub(super) ids: Mutex<(UlidGenerator, Random)>,
     pub(super) connections_max: usize,
-    pub(super) webhooks: WebhookMetrics,
+    /// Those of all endpoints; a reload may change which there are.
+    pub(super) webhooks: Mutex<WebhookMetrics>,
     pub(super) answered: Answered,
     pub(super) fingerprints: Fingerprints,
 }
@@ -110,6 +111,12 @@ impl Control {
             let bytes = new.message_bytes_max.load(Ordering::Relaxed);
             own.message_bytes_max.store(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Tells the numbers of these webhooks from now on.
+    pub(super) fn renew_webhooks(&self, webhooks: Vec<Arc<Webhook>>) {
+        let mut own = self.webhooks.lock().unwrap_or_else(PoisonError::into_inner);
+        own.0 = webhooks;
     }
 
     /// The shard whose connection shows an id, if the id can be one of this process's.
