@@ -2,7 +2,7 @@
 
 use super::control::App;
 use super::server_config::EndpointConfig;
-use super::webhook::Kind;
+use super::webhook::{Kind, WebhookConfig};
 use crate::engine::door::Door;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::publication::AppId;
@@ -69,18 +69,14 @@ impl Apps {
 
 /// What an endpoint wants to know of somebody who asks for an upgrade.
 fn door(config: &EndpointConfig) -> Door {
-    let wants = |kind| {
-        let webhook = config.webhook.as_ref();
-        webhook.is_some_and(|webhook| webhook.kinds.contain(kind))
-    };
+    let webhook = config.webhook.as_ref();
     let auth = &config.auth;
-    let told = [Kind::Connected, Kind::Authenticated, Kind::Disconnected];
     Door {
         reads_tokens: !auth.trusted.is_empty(),
         query_parameter: auth.query_parameter.clone(),
         cookie: auth.cookie.clone(),
         needs_token: auth.token_required,
-        asks_always: wants(Kind::Connect),
-        tells: told.into_iter().any(wants),
+        asks_always: webhook.is_some_and(|webhook| webhook.kinds.contain(Kind::Connect)),
+        tells: webhook.is_some_and(WebhookConfig::tells),
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Desk {
 struct AppServer {
     webhook: Arc<Webhook>,
     notices: Arc<Notices>,
+    /// Whether it wants to hear what happens.
+    tells: bool,
     headers: Vec<http::HeaderName>,
     /// Room for the ends of the connections whose beginnings were told.
     ends: Arc<Mutex<HashMap<ConnId, Room>>>,
@@ -49,12 +51,18 @@ impl Desk {
     ) -> Self {
         let server = endpoint.webhook.as_ref().map(|config| {
             let headers = config.headers.clone();
+            let tells = config.tells();
             if let Some(server) = before.and_then(|before| before.server.as_ref()) {
                 server.webhook.replace(config.clone());
                 return AppServer {
                     webhook: Arc::clone(&server.webhook),
                     notices: Arc::clone(&server.notices),
-                    ends: Arc::clone(&server.ends),
+                    // Of who ends while nothing is told, nothing would ever be taken out.
+                    ends: match tells {
+                        true => Arc::clone(&server.ends),
+                        false => Arc::default(),
+                    },
+                    tells,
                     headers,
                 };
             }
@@ -65,6 +73,7 @@ impl Desk {
                 notices: Notices::new(Arc::clone(&webhook), notices_max),
                 webhook,
                 ends: Arc::default(),
+                tells,
                 headers,
             }
         });
@@ -217,14 +226,15 @@ impl Desk {
     /// Tells the app server what happened. An error: there is no room to tell the end of a connection
     /// that has just begun.
     pub(super) fn tell(&self, happening: Happening) -> Result<(), Full> {
-        let Some(server) = &self.server else {
+        let Some(server) = self.server.as_ref().filter(|server| server.tells) else {
             return Ok(());
         };
         let mut ends = server.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let (room, what) = match happening.what {
             Happened::Connected => {
+                let room = server.notices.reserve()?;
                 ends.insert(happening.conn, server.notices.reserve()?);
-                (server.notices.reserve()?, webhook::Happened::Connected {})
+                (room, webhook::Happened::Connected {})
             }
             Happened::Authenticated => (
                 server.notices.reserve()?,

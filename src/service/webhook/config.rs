@@ -107,6 +107,15 @@ pub struct WebhookConfig {
     pub secret: Option<Secret>,
 }
 
+impl WebhookConfig {
+    /// Whether the app server wants to hear what happens to connections.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        let told = [Kind::Connected, Kind::Authenticated, Kind::Disconnected];
+        told.into_iter().any(|kind| self.kinds.contain(kind))
+    }
+}
+
 const _: () = assert!(Kind::ALL.len() <= u8::BITS as usize);
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::Webhook;
-use super::request::Notice;
+use super::request::{Happened, Notice};
 
 /// The bounded queue of notices to one app server. One that is not told after its retries is dropped and
 /// counted; those behind it go on.
@@ -116,6 +116,9 @@ impl Notices {
 impl Room {
     /// Queues a notice, which takes this room until it has been told. Must be called on the runtime
     /// that is to send it.
+    ///
+    /// Of several changes of who it is that wait, only the last is told: a connection may log in as
+    /// often as it likes, and must not take the room of all others with it.
     pub fn post(self, notice: Notice) {
         let notices = Arc::clone(&self.notices);
         let mut lanes = notices.lanes();
@@ -123,12 +126,22 @@ impl Room {
             .by_connection
             .entry(Arc::clone(&notice.peer.connection))
         {
-            Entry::Occupied(mut lane) => lane.get_mut().push_back((notice, self)),
+            Entry::Occupied(mut lane) => {
+                let waiting = lane.get_mut();
+                let is_identity = |notice: &Notice| notice.what == Happened::Authenticated {};
+                match waiting.back_mut() {
+                    Some((last, _)) if is_identity(last) && is_identity(&notice) => *last = notice,
+                    _ => return waiting.push_back((notice, self)),
+                }
+            }
             Entry::Vacant(lane) => {
                 lane.insert(VecDeque::new());
                 tokio::spawn(Arc::clone(&notices).run(notice, self));
+                return;
             }
         }
+        // This room is given back below, which takes the lock.
+        drop(lanes);
     }
 }
 

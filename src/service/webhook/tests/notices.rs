@@ -74,6 +74,32 @@ async fn one_connections_notices_follow_each_other_and_others_do_not_wait() {
     assert_eq!(of("slow"), named(&slow));
 }
 
+/// Whoever logs in without end takes room for one that is under way, one that waits, and the end.
+#[tokio::test]
+async fn of_the_changes_of_who_it_is_that_wait_only_the_last_is_told() {
+    let server = AppServer::start(|_, _| Answer::Released(1, String::new())).await;
+    let notices = Notices::new(webhook_for(&server), 5);
+    let for_the_end = notices.reserve().unwrap();
+    notices.post(connected("a")).unwrap();
+    for number in 0..1_000 {
+        let mut notice = notice("a", Happened::Authenticated {});
+        notice.peer.user = Some(format!("u{number}").into());
+        notices.post(notice).unwrap();
+    }
+    let _room = notices.reserve().unwrap();
+    for_the_end.post(disconnected("a"));
+    server.release();
+    within(notices.told()).await;
+    let all = [
+        ("a", "connected"),
+        ("a", "authenticated"),
+        ("a", "disconnected"),
+    ];
+    assert_eq!(told(&server), named(&all));
+    assert_eq!(server.seen()[1].text("user"), "u999");
+    drop([(); 4].map(|()| notices.reserve().unwrap()));
+}
+
 #[tokio::test]
 async fn room_is_bounded_can_be_kept_and_comes_back() {
     let server = AppServer::start(|_, _| Answer::Released(1, String::new())).await;
