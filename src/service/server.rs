@@ -126,7 +126,7 @@ async fn serve_async(
         common.clock,
         common.connections_max,
     ));
-    tokio::spawn(Arc::clone(&answers).run(from_shards));
+    let answering = tokio::spawn(Arc::clone(&answers).run(from_shards));
     let mut api_addr = None;
     let mut api_control = None;
     if let (Some(listener), Some(api)) = (api_listener, &config.api) {
@@ -164,7 +164,7 @@ async fn serve_async(
     );
     let drained = async {
         let in_time = drained.await;
-        answers.finish(NOTICES_TIME_MAX).await;
+        answers.finish(answering, NOTICES_TIME_MAX).await;
         in_time
     };
     Ok(tokio::select! {

@@ -9,6 +9,7 @@ use super::support::app_server::{AppServer, Reply};
 use super::support::client::{Client, request};
 use super::support::http::{get, post};
 use super::support::servers;
+use super::support::token::{KEY_FLAG, token_of};
 
 /// Says yes to names that begin with `yes`, and who somebody is by the query.
 fn by_name(call: &Value) -> Reply {
@@ -140,6 +141,126 @@ fn it_hears_of_every_connection_from_beginning_to_end() {
                     .iter()
                     .any(|call| call["connection"] == end["connection"])
             );
+        }
+    }
+}
+
+/// Nobody listens any more when the last of them end.
+#[test]
+fn it_hears_of_those_that_end_with_the_server() {
+    const CLIENTS: usize = 100;
+    let app = AppServer::start(by_name);
+    let url = app.flag();
+    for (round, mut server) in servers(&[1, 2], &[&url]).enumerate() {
+        let mut clients: Vec<Client> = (0..CLIENTS).map(|_| connect(server.addr, "u1")).collect();
+        server.signal("TERM");
+        for client in &mut clients {
+            client.expect_close(1001);
+        }
+        assert!(server.wait().success());
+        let ended = app.asked("disconnected");
+        assert_eq!(ended.len(), (round + 1) * CLIENTS);
+        assert!(ended.iter().all(|call| call["code"] == 1001));
+    }
+}
+
+#[test]
+fn it_is_told_whose_token_it_is_and_has_the_last_word() {
+    let app = AppServer::start(|call| {
+        let answer = match call["user"].as_str() {
+            Some("u1") => json!({"allow": true, "userId": "other"}),
+            Some("u2") => json!({"allow": true}),
+            _ => json!({"allow": false, "status": 401}),
+        };
+        (200, "", answer)
+    });
+    let url = app.flag();
+    let flags = [KEY_FLAG, "--webhook-events=connect", &url];
+    for server in servers(&[1, 2], &flags) {
+        let knock = |headers: &str| {
+            let plain = String::from_utf8(request("/_broadcast")).expect("text");
+            let plain = plain.strip_suffix("\r\n").expect("an empty line");
+            let mut client = Client::tcp(server.addr);
+            client.send_raw(format!("{plain}{headers}\r\n").as_bytes());
+            (client.head()[9..12].to_owned(), client)
+        };
+        let with = |user: &str| knock(&format!("Authorization: Bearer {}\r\n", token_of(user)));
+        let (one, two) = (with("u1"), with("u2"));
+        assert_eq!((&*one.0, &*two.0), ("101", "101"));
+        for (user, count) in [("u1", 0), ("other", 1), ("u2", 1)] {
+            let conns = get(api(&server), &format!("/v1/users/{user}")).ok()["connections"].clone();
+            assert_eq!(conns.as_array().map(Vec::len), Some(count), "{user}");
+        }
+        assert_eq!(with("u3").0, "401");
+        assert_eq!(knock("").0, "401");
+        // What the keys refuse, nobody is asked about.
+        let asked = app.asked("connect").len();
+        assert_eq!(knock("Authorization: Bearer x\r\n").0, "401");
+        assert_eq!(app.asked("connect").len(), asked);
+    }
+    // The keys are where nobody answers: that is nobody's fault who brings a token.
+    let keys = ["--jwt-key=jwks=http://127.0.0.1:1/,alg=RS256"];
+    for server in servers(&[1], &keys) {
+        let mut client = Client::tcp(server.addr);
+        let plain = String::from_utf8(request("/_broadcast")).expect("text");
+        let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.e30.AAAA";
+        let headers = format!("Authorization: Bearer {token}\r\n\r\n");
+        client.send_raw(
+            plain
+                .replacen("\r\n\r\n", &format!("\r\n{headers}"), 1)
+                .as_bytes(),
+        );
+        assert_eq!(&client.head()[9..12], "503");
+    }
+}
+
+#[test]
+fn rejection_is_not_an_error_and_rooms_of_one_list_are_asked_about_at_once() {
+    let app = AppServer::start(|call| match call["type"].as_str() {
+        Some("authenticate") => match call["data"]["token"].as_str() {
+            Some("good") => (200, "", json!({"userId": "u1"})),
+            Some("bad") => (200, "", json!(null)),
+            _ => (500, "", json!(null)),
+        },
+        _ => (200, "", json!({"allowed": ["ask-1", "ask-3", "ask-4"]})),
+    });
+    let url = app.flag();
+    let flags = [
+        "--endpoint=/ws=ignis",
+        "--allow-subscribe=ask-*=webhook",
+        "--webhook-events=authenticate",
+        "--webhook-events=subscribe",
+        &url,
+    ];
+    for (round, server) in servers(&[1, 2], &flags).enumerate() {
+        let knock = |token: &str| {
+            let mut client = Client::upgrade(server.addr, "/ws");
+            let data = json!({"token": token});
+            client.send_text(&json!({"event": "authenticate", "data": data}).to_string());
+            let said: Value = serde_json::from_str(&client.text()).expect("JSON");
+            (said["data"]["message"].clone(), client)
+        };
+        for (token, message) in [
+            ("bad", "Authentication failed"),
+            ("broken", "Authentication error"),
+        ] {
+            let (said, mut client) = knock(token);
+            assert_eq!(said, message);
+            client.expect_close(4003);
+        }
+        let (_, mut client) = knock("good");
+        let rooms = ["ask-1", "ask-2", "ask-3", "other"];
+        client.send_text(&json!({"event": "join", "data": {"rooms": rooms}}).to_string());
+        client.send_text("no JSON");
+        assert!(client.text().contains("Invalid message format"));
+        let asked = app.asked("subscribe");
+        assert_eq!(asked.len(), round + 1);
+        assert_eq!(asked[round]["channels"], json!(["ask-1", "ask-2", "ask-3"]));
+        assert_eq!(asked[round]["user"], "u1");
+        for (room, members) in [("ask-1", 1), ("ask-2", 0), ("ask-3", 1), ("ask-4", 0)] {
+            let body = json!({"channel": room, "event": "e"}).to_string();
+            let answer = post(api(&server), "/v1/publish", &body).ok();
+            assert_eq!(answer["subscribers"], members, "{room}");
         }
     }
 }

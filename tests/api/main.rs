@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod actions_are_done;
 mod app_server_is_asked;
+mod app_servers_are_each_asked_for_their_own;
 mod connections_are_acted_on;
 mod dialects_share_an_app;
 mod health_follows_the_server;

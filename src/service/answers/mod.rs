@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::desk::Desk;
@@ -156,10 +157,12 @@ impl Answers {
         }
     }
 
-    /// Waits until app servers have been told everything, or for so long.
-    pub(super) async fn finish(&self, at_most: Duration) {
+    /// Waits until app servers have been told everything, or for so long. The shards are ending, and
+    /// with the last one `answering`: what they have said is then in the queues.
+    pub(super) async fn finish(&self, answering: JoinHandle<()>, at_most: Duration) {
         let desks = self.desks().clone();
         let told = async {
+            let _ended = answering.await;
             for desk in &desks {
                 desk.told().await;
             }
