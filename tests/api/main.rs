@@ -7,6 +7,7 @@ mod support;
 mod actions_are_done;
 mod app_server_is_asked;
 mod app_servers_are_each_asked_for_their_own;
+mod apps_are_apart;
 mod connections_are_acted_on;
 mod dialects_share_an_app;
 mod health_follows_the_server;

@@ -104,6 +104,49 @@ fn who_is_admitted_is_somebody_from_the_first_message_on() {
     assert_eq!(bench.hears(key), answers.map(text));
 }
 
+/// What comes with an admission is given to that identity, within the limit.
+#[test]
+fn topics_from_the_start_are_bounded_and_go_with_the_identity() {
+    let mut bench = guarded(tokens(), false);
+    let key = knock(&mut bench, &with_token());
+    let asked = asked(&mut bench);
+    let topics = (1..=6).map(|number| format!("no-{number}")).collect();
+    let welcome = Admission::Admit {
+        identity: Some(identity("u1", None, bench.now)),
+        headers: Vec::new(),
+        topics,
+    };
+    admit(&mut bench, &asked, welcome);
+    assert_eq!(bench.shard.topics_of(key).len(), LIMITS.subscriptions_max);
+    bench.say(key, "logout");
+    assert_eq!(bench.shard.topics_of(key).len(), 0);
+}
+
+#[test]
+fn answer_to_another_question_lets_nobody_in() {
+    let mut bench = guarded(tokens(), false);
+    let key = knock(&mut bench, &with_token());
+    let mut other = asked(&mut bench);
+    other.ticket = other.ticket.wrapping_add(1);
+    let welcome = welcome(&bench);
+    admit(&mut bench, &other, welcome);
+    assert_eq!(raw(&mut bench, key), "");
+    assert!(bench.shard.users.topics() == 0);
+}
+
+#[test]
+fn token_that_is_needed_is_needed_where_everybody_is_asked_about_too() {
+    let door = Door {
+        needs_token: true,
+        asks_always: true,
+        ..tokens()
+    };
+    let mut bench = guarded(door, false);
+    let key = knock(&mut bench, UPGRADE);
+    assert!(bench.shard.poll_asked().is_none());
+    assert!(raw(&mut bench, key).starts_with("HTTP/1.1 401 "));
+}
+
 #[test]
 fn headers_of_the_answer_are_in_the_response() {
     let mut bench = guarded(tokens(), false);

@@ -33,6 +33,17 @@ fn publication_crosses_to_the_shard_of_its_subscriber_only() {
     assert!(here.shard.take_posted().is_empty());
 }
 
+/// Nobody subscribes to it, so the shard of its owner has told nobody of it.
+#[test]
+fn own_room_is_reached_from_another_shard() {
+    let (mut here, publisher, mut there, subscriber) = two_shards();
+    let id = there.shard.conn(subscriber).expect("open").id.uuid_text();
+    let room = std::str::from_utf8(&id).expect("ASCII");
+    here.say(publisher, &format!("pub {room} e 1"));
+    take_letters(&mut there);
+    assert_eq!(there.hears(subscriber), [text(&format!("{room} e 1"))]);
+}
+
 #[test]
 fn full_mailbox_stalls_the_source_and_loses_nothing() {
     let (mut here, publisher, mut there, subscriber) = two_shards();
