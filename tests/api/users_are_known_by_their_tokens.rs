@@ -175,21 +175,84 @@ fn connection_ends_with_its_token() {
     }
 }
 
+/// A browser sends its cookies from pages of every site.
 #[test]
-fn tokens_are_in_no_log() {
-    let flags = [&FLAGS[..], &["--log-level=trace"]].concat();
-    let mut server = Server::start_logged(&flags);
-    let good = token_of("u1");
-    let forged = format!("{good}x");
-    drop(connect_as(&server, &good));
-    drop(connect(&server, &format!("?token={good}"), ""));
-    let mut client = Client::tcp(server.addr);
-    client.send_raw(&asking(&format!("?token={forged}"), ""));
-    assert!(client.head().starts_with("HTTP/1.1 401 "));
-    server.signal("TERM");
-    server.wait();
-    let log = server.log();
-    assert!(log.contains("a token is refused: "), "{log}");
-    let signature = good.rsplit('.').next().expect("three parts");
-    assert!(!log.contains(signature), "{log}");
+fn cookie_counts_only_from_pages_of_allowed_sites() {
+    let own = ["--allow-origin=https://app.example.com"];
+    for server in servers(&[1, 2], &[&FLAGS[..], &own].concat()) {
+        let cookie = format!("Cookie: session={}\r\n", token_of("u1"));
+        for (origin, status) in [
+            ("Origin: https://app.example.com\r\n", "101"),
+            ("Origin: https://evil.test\r\n", "403"),
+            ("Origin: https://app.example.com.evil.test\r\n", "403"),
+            ("Origin: http://app.example.com\r\n", "403"),
+            ("Origin: null\r\n", "403"),
+        ] {
+            let mut client = Client::tcp(server.addr);
+            client.send_raw(&asking("", &format!("{cookie}{origin}")));
+            assert_eq!(&client.head()[9..12], status, "{origin}");
+        }
+    }
+}
+
+#[test]
+fn tokens_are_nowhere_but_where_they_are_looked_at() {
+    let dialects = [
+        "--endpoint=/_broadcast=strav",
+        "--endpoint=/ws=ignis",
+        "--endpoint=/events=shared-websocket",
+    ];
+    // The keys judge; or an app server does, which is not there.
+    let unanswered = [
+        "--webhook-url=http://127.0.0.1:1/",
+        "--webhook-events=authenticate",
+    ];
+    for judge in [&FLAGS[..], &unanswered] {
+        let loud = ["--log-level=trace"];
+        let mut server = Server::start_logged(&[&dialects[..], judge, &loud].concat());
+        let good = token_of("u1");
+        let forged = format!("{good}x");
+        let is_judged_here = judge.len() == FLAGS.len();
+        for token in [&good, &forged] {
+            let mut client = Client::tcp(server.addr);
+            client.send_raw(&asking(&format!("?token={token}"), ""));
+            client.head();
+            let mut client = Client::tcp(server.addr);
+            client.send_raw(&asking("", &format!("Authorization: Bearer {token}\r\n")));
+            client.head();
+            for (path, login) in [("/ws", "authenticate"), ("/events", "$auth:login")] {
+                let mut client = Client::upgrade(server.addr, path);
+                let message = json!({"event": login, "data": {"token": token}});
+                client.send_text(&message.to_string());
+                let is_silent = path == "/events" && is_judged_here && *token == good;
+                if is_silent {
+                    client.expect_pong();
+                } else {
+                    assert!(client.text().starts_with(r#"{"event":""#));
+                }
+            }
+        }
+        let signature = good.rsplit('.').next().expect("three parts");
+        for path in [
+            "/metrics",
+            "/v1/stats",
+            "/v1/connections",
+            "/v1/connections?app=/ws",
+            "/v1/users/u1",
+        ] {
+            let answer = get(api(&server), path);
+            assert_eq!(answer.status, 200);
+            assert!(!answer.body.contains(signature), "{path}: {answer:?}");
+        }
+        server.signal("TERM");
+        server.wait();
+        let log = server.log();
+        let said = if is_judged_here {
+            "a token is refused: "
+        } else {
+            "a call of the webhook failed: "
+        };
+        assert!(log.contains(said), "{log}");
+        assert!(!log.contains(signature), "{log}");
+    }
 }

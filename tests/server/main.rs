@@ -12,6 +12,7 @@ mod any_split_of_input_is_the_same;
 mod bad_frames_close_their_connection;
 mod bad_requests_are_refused;
 mod churn_leaves_nothing_behind;
+mod clients_come_back_all_at_once;
 mod contract_suite;
 mod dead_peers_are_cut;
 mod delivery_contract_holds;

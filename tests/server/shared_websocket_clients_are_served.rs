@@ -1,6 +1,6 @@
 //! Goal: the client @gwakko/shared-websocket works as it is, over real sockets.
 //! Method: replay what it was recorded to send, and do to it what it must survive: a restart,
-//! messages of codecs, a flood of clients that all come back.
+//! messages of codecs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -308,36 +308,6 @@ fn endpoints_of_one_app_hear_each_other_across_dialects() {
             let event = one.event();
             assert_eq!((&*event.channel, &*event.name), ("chat:1", "typing"));
             assert_eq!(event.data.as_deref(), heard);
-        }
-    }
-}
-
-/// Every client of a server comes back within a second after it has ended, and joins at once.
-#[test]
-fn clients_that_come_back_all_at_once_are_all_in() {
-    const CLIENTS: usize = 1_000;
-    for server in servers(&[2], &FLAGS) {
-        let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::tcp(server.addr)).collect();
-        for (index, client) in clients.iter_mut().enumerate() {
-            let mut all = request(PATH);
-            for copy in 0..10 {
-                let channel = format!("room:{}", (index + copy % 5) % 100);
-                let join =
-                    format!(r#"{{"event":"$channel:join","data":{{"channel":"{channel}"}}}}"#);
-                all.extend(client.frame(true, TEXT, join.as_bytes()));
-            }
-            client.send_raw(&all);
-        }
-        for client in &mut clients {
-            client.expect_upgrade();
-            client.expect_pong();
-        }
-        // Five of a hundred rooms each.
-        assert_eq!(publish(&server, "room:7"), (CLIENTS / 100 * 5) as u64);
-        for (index, client) in clients.iter_mut().enumerate() {
-            if (0..5).any(|copy| (index + copy) % 100 == 7) {
-                expect_event(client, "room:7");
-            }
         }
     }
 }
