@@ -145,6 +145,36 @@ fn it_hears_of_every_connection_from_beginning_to_end() {
     }
 }
 
+#[test]
+fn it_hears_of_what_it_wants_to_hear_and_of_nothing_else() {
+    let kinds = ["connected", "authenticated", "disconnected"];
+    for wanted in kinds {
+        let app = AppServer::start(|_| (200, "", json!({})));
+        let (url, events) = (app.flag(), format!("--webhook-events={wanted}"));
+        let flags = [KEY_FLAG, "--endpoint=/ws=ignis", &events, &url];
+        for (round, mut server) in servers(&[1, 2], &flags).enumerate() {
+            let mut client = Client::upgrade(server.addr, "/ws");
+            let data = json!({"token": token_of("u1")});
+            client.send_text(&json!({"event": "authenticate", "data": data}).to_string());
+            assert!(client.text().starts_with(r#"{"event":"connected""#));
+            client.finish_sending();
+            // At its end it has told everything.
+            server.signal("TERM");
+            assert!(server.wait().success());
+            for kind in kinds {
+                let expected = if kind == wanted { round + 1 } else { 0 };
+                assert_eq!(app.asked(kind).len(), expected, "{kind} of {wanted}");
+            }
+            let user = if wanted == "connected" {
+                json!(null)
+            } else {
+                json!("u1")
+            };
+            assert_eq!(app.asked(wanted)[round]["user"], user);
+        }
+    }
+}
+
 /// Nobody listens any more when the last of them end.
 #[test]
 fn it_hears_of_those_that_end_with_the_server() {
