@@ -10,7 +10,7 @@ use shardcast::base::random::Random;
 use super::support::client::{CLOSE, Client, Incoming, PING, PONG, TEXT, request};
 use super::support::{PATIENCE, Server, strav, wait_until};
 use crate::contract::{
-    Around, Broken, Channel, Checked, Checker, Reply, Request, broken, publish_text, read_text,
+    Around, Broken, Channel, Checked, Checker, Dialect, Reply, Request, broken, publish_text,
 };
 
 /// Clients of a suite.
@@ -115,7 +115,7 @@ impl Suite {
         // With one shard it is known where everybody is.
         let shard = (shards == 1).then_some(0);
         let actors = (0..CLIENTS).map(|index| {
-            checker.seat(shard);
+            checker.seat(Dialect::Strav, shard);
             let (addr, link) = route(index);
             let mut client = Client::tcp(addr);
             client.send_raw(&request(strav::PATH));
@@ -333,7 +333,7 @@ impl Actor {
         let incoming = self.client.incoming();
         match incoming {
             Incoming::Text(text) => {
-                let Some(said) = read_text(&text) else {
+                let Some(said) = Dialect::Strav.read(&text) else {
                     return broken("strav", format!("client {} cannot read {text}", self.index));
                 };
                 lock(checker).hear(self.index, &said, STRICT)

@@ -5,11 +5,15 @@
 //! answer that is in time is given before its shard ticks again, whenever that is; one that is late only
 //! after a tick at which the shard must have given up; and one that was given is the first.
 
+use std::sync::Arc;
+
+use serde_json::Value;
 use shardcast::base::limits::DECISION_TIMEOUT;
 use shardcast::base::slab::Key;
 use shardcast::base::time::millis;
 use shardcast::base::wheel::TICK_MS;
-use shardcast::engine::decider::{Asked, Inquiry, Question, Verdict};
+use shardcast::engine::decider::{Asked, Inquiry, Proof, Question, Verdict};
+use shardcast::engine::identity::Identity;
 
 use crate::contract::{Checked, broken};
 use crate::decider::{Judge, judge};
@@ -23,8 +27,25 @@ pub(crate) struct Answer {
     shard: usize,
     key: Key,
     ticket: u32,
-    verdict: Verdict,
+    word: Word,
     kind: Kind,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone)]
+enum Word {
+    Verdict(Verdict),
+    Proof(Proof),
+}
+
+impl Word {
+    fn opposite(&self) -> Self {
+        match self {
+            Self::Verdict(Verdict::Allow) => Self::Verdict(Verdict::Deny),
+            Self::Verdict(Verdict::Deny | Verdict::Fail) => Self::Verdict(Verdict::Allow),
+            Self::Proof(_) => Self::Proof(Proof::Rejected),
+        }
+    }
 }
 
 /// When an answer comes.
@@ -51,11 +72,19 @@ impl World {
         let (true, Some(client)) = (asked.conn.shard == ShardId(shard as u16), client) else {
             return broken("decisions", format!("{} is asked by {shard}", asked.conn));
         };
-        let Inquiry::Decide(question) = &asked.inquiry else {
-            return broken(
-                "decisions",
-                format!("strav asks for no {:?}", asked.inquiry),
-            );
+        let question = match &asked.inquiry {
+            Inquiry::Decide(question) => question,
+            Inquiry::Authenticate { .. } => {
+                let word = Word::Proof(Proof::Accepted(Arc::new(Identity {
+                    user: None,
+                    claims: Value::Null,
+                    expires_unix_ms: None,
+                })));
+                let kind = self.in_time();
+                self.note_answer(shard, &asked, word, kind);
+                return Ok(());
+            }
+            other => return broken("decisions", format!("nobody has reason to ask {other:?}")),
         };
         if matches!(question, Question::Subscribe { .. }) {
             self.wires[client].subscribe_asked_ms = Some(now_ms);
@@ -71,20 +100,28 @@ impl World {
                 let after_ms = timeout_ms + 2 * TICK_MS + u64::from(self.random.below(2_000));
                 (Verdict::Allow, Kind::Late(now_ms + after_ms))
             }
-            (Judge::World | Judge::Shard, verdict) => {
-                let after_ms_max = [1, 200, timeout_ms as u32][self.random.below(3) as usize];
-                let after_ms = u64::from(self.random.below(after_ms_max));
-                (verdict, Kind::InTime(now_ms + after_ms))
-            }
+            (Judge::World | Judge::Shard, verdict) => (verdict, self.in_time()),
         };
+        self.note_answer(shard, &asked, Word::Verdict(verdict), kind);
+        Ok(())
+    }
+
+    /// When an answer that counts comes.
+    fn in_time(&mut self) -> Kind {
+        let timeout_ms = millis(DECISION_TIMEOUT) as u32;
+        let after_ms_max = [1, 200, timeout_ms][self.random.below(3) as usize];
+        let after_ms = u64::from(self.random.below(after_ms_max));
+        Kind::InTime(self.now.monotonic_ms + after_ms)
+    }
+
+    fn note_answer(&mut self, shard: usize, asked: &Asked, word: Word, kind: Kind) {
         self.answers.push(Answer {
             shard,
-            key,
+            key: asked.conn.key,
             ticket: asked.ticket,
-            verdict,
+            word,
             kind,
         });
-        Ok(())
     }
 
     /// Gives the answers that are due.
@@ -110,12 +147,12 @@ impl World {
             shard,
             key,
             ticket,
-            verdict,
+            ref word,
             kind,
         } = answer;
         self.trace
             .event("answer", &[shard as u64, u64::from(ticket)]);
-        self.trace.say(|| format!("{verdict:?}, {kind:?}"));
+        self.trace.say(|| format!("{word:?}, {kind:?}"));
         let client = self.nodes[shard].conns.get(&key).copied();
         let client = client.filter(|client| !self.wires[*client].closed);
         let faults = &mut self.report.faults;
@@ -128,10 +165,7 @@ impl World {
         if matches!(kind, Kind::InTime(_)) && self.random.below(8) == 0 {
             let after_ms = u64::from(self.random.below(REPEATED_MS_MAX));
             self.answers.push(Answer {
-                verdict: match verdict {
-                    Verdict::Allow => Verdict::Deny,
-                    Verdict::Deny | Verdict::Fail => Verdict::Allow,
-                },
+                word: word.opposite(),
                 kind: Kind::Repeated(self.now.monotonic_ms + after_ms),
                 ..answer
             });
@@ -139,7 +173,13 @@ impl World {
         let before = self.watch_interest(shard);
         let stalls = self.nodes[shard].shard.stats().stalls;
         let node = &mut self.nodes[shard];
-        node.shard.handle_verdict(self.now, key, ticket, verdict, 0);
+        match word {
+            Word::Verdict(verdict) => {
+                node.shard
+                    .handle_verdict(self.now, key, ticket, *verdict, 0);
+            }
+            Word::Proof(proof) => node.shard.handle_proof(self.now, key, ticket, proof),
+        }
         if let Some(client) = client {
             self.wires[client].stalled |= node.shard.stats().stalls > stalls;
         }

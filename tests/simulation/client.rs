@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use shardcast::base::random::Random;
 
-use crate::contract::{Broken, broken};
+use crate::contract::{Broken, Dialect, broken};
 use crate::frames::{
-    BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, push_frame, read_frame, take_response,
+    BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, push_frame, read_frame, take_response, upgrade,
 };
 use crate::wires::Wire;
 
@@ -37,10 +37,52 @@ pub(crate) enum Heard {
     End,
 }
 
+/// Messages that mean nothing, by dialect: ignis complains of what is not even JSON.
+const STRAV_NONSENSE: [&[u8]; 10] = [
+    b"bad",
+    b"",
+    b"[1]",
+    br#"{"t":"zzz"}"#,
+    br#"{"t":"sub","c":""}"#,
+    br#"{"t":"sub"}"#,
+    br#"{"t":"sub","c":"open-0"} x"#,
+    br#"{"t":"pub","c":"open-0"}"#,
+    br#"{"t":"pub","c":"open-0","e":"x","d":[}"#,
+    br#"{"t":"pong"}"#,
+];
+const IGNIS_NONSENSE: [&[u8]; 6] = [
+    b"null",
+    br#"{"data":{"rooms":["open-0"]}}"#,
+    br#"{"event":"join","data":{"rooms":"open-0"}}"#,
+    br#"{"event":"join","data":{"rooms":["ws:x",0,""]}}"#,
+    br#"{"event":"heartbeat"}"#,
+    br#"{"event":"open-0:nobody.hears","data":1}"#,
+];
+const SHARED_NONSENSE: [&[u8]; 6] = [
+    b"bad",
+    b"[1]",
+    br#"{"event":"$channel:join","data":{"channel":""}}"#,
+    br#"{"event":"$channel:leave","data":"open-0"}"#,
+    br#"{"event":":","data":1}"#,
+    br#"{"event":"no.channel","data":1}"#,
+];
+
+/// The path of the endpoint that speaks a dialect.
+pub(crate) fn path(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Strav => "/",
+        Dialect::Ignis => "/ignis",
+        Dialect::SharedWebsocket => "/shared",
+    }
+}
+
 /// One client.
 #[derive(Debug)]
 pub(crate) struct Client {
+    pub(crate) dialect: Dialect,
     pub(crate) shard: usize,
+    /// Bytes of its upgrade request.
+    pub(crate) request_len: usize,
     /// Whether it still reads.
     pub(crate) reads: bool,
     /// Whether it answers pings and says anything by itself.
@@ -59,10 +101,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(shard: usize, publishes: bool, wire: &mut Wire) -> Self {
-        wire.to_server.extend_from_slice(UPGRADE);
+    pub(crate) fn new(dialect: Dialect, shard: usize, publishes: bool, wire: &mut Wire) -> Self {
+        let request = upgrade(path(dialect));
+        wire.to_server.extend_from_slice(&request);
         Self {
+            dialect,
             shard,
+            request_len: request.len(),
             reads: true,
             is_alive: true,
             publishes,
@@ -101,8 +146,10 @@ impl Client {
     }
 
     /// Sends a message, as text or binary, in one frame or several; the pings that came between.
-    pub(crate) fn say(wire: &mut Wire, random: &mut Random, message: &[u8]) -> Vec<Vec<u8>> {
-        let opcode = if random.below(8) == 0 { BINARY } else { TEXT };
+    pub(crate) fn say(&self, wire: &mut Wire, random: &mut Random, message: &[u8]) -> Vec<Vec<u8>> {
+        // Only text means anything to shared-websocket.
+        let is_binary = random.below(8) == 0 && self.dialect != Dialect::SharedWebsocket;
+        let opcode = if is_binary { BINARY } else { TEXT };
         let mut pings = Vec::new();
         let mut rest = message;
         let mut first = true;
@@ -135,21 +182,14 @@ impl Client {
     }
 
     /// Sends a message that means nothing and must be passed over.
-    pub(crate) fn babble(wire: &mut Wire, random: &mut Random) -> Vec<Vec<u8>> {
-        let nonsense: [&[u8]; 10] = [
-            b"bad",
-            b"",
-            b"[1]",
-            br#"{"t":"zzz"}"#,
-            br#"{"t":"sub","c":""}"#,
-            br#"{"t":"sub"}"#,
-            br#"{"t":"sub","c":"open-0"} x"#,
-            br#"{"t":"pub","c":"open-0"}"#,
-            br#"{"t":"pub","c":"open-0","e":"x","d":[}"#,
-            br#"{"t":"pong"}"#,
-        ];
+    pub(crate) fn babble(&self, wire: &mut Wire, random: &mut Random) -> Vec<Vec<u8>> {
+        let nonsense = match self.dialect {
+            Dialect::Strav => &STRAV_NONSENSE[..],
+            Dialect::Ignis => &IGNIS_NONSENSE[..],
+            Dialect::SharedWebsocket => &SHARED_NONSENSE[..],
+        };
         let message = nonsense[random.below(nonsense.len() as u32) as usize];
-        Self::say(wire, random, message)
+        self.say(wire, random, message)
     }
 
     /// Ends the connection in one of the ways clients do.

@@ -151,6 +151,10 @@ pub(crate) fn judge(question: &Question<'_>) -> Sentence {
 pub(crate) fn channels(random: &mut Random, open: u32) -> Vec<String> {
     let mut names: Vec<String> = (0..open).map(|number| format!("open-{number}")).collect();
     names.push("wide-straße".to_owned());
+    if random.below(2) == 0 {
+        // Where names are joined by colons, it must be found where one ends.
+        names.push("wide-straße:a".to_owned());
+    }
     for (kind, ..) in &LAWS[2..] {
         if random.below(3) == 0 {
             names.push(format!("{kind}-x"));

@@ -40,7 +40,7 @@ impl World {
         self.are_quiet()?;
         let stayed = |world: &Self, index: usize| {
             let close = world.clients[index].close.as_ref();
-            close.is_some_and(|(_, reason)| reason == "server shutting down")
+            close.is_some_and(|(_, reason)| reason.eq_ignore_ascii_case("server shutting down"))
         };
         let was_read = |index: usize| was_read.get(index).is_some_and(|was_read| *was_read);
         for (index, client) in self.clients.iter().enumerate() {

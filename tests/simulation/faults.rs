@@ -10,7 +10,6 @@ use shardcast::base::time::millis;
 
 use crate::client::Ending;
 use crate::contract::Checked;
-use crate::frames::UPGRADE;
 use crate::plan::Mode;
 use crate::world::World;
 
@@ -230,8 +229,8 @@ impl World {
         }
         let node = &self.nodes[client.shard];
         match step {
-            Fault::DeathInHead => wire.arrived < UPGRADE.len(),
-            Fault::DeathAfterUpgrade => wire.arrived == UPGRADE.len(),
+            Fault::DeathInHead => wire.arrived < client.request_len,
+            Fault::DeathAfterUpgrade => wire.arrived == client.request_len,
             Fault::DeathDuringDecision => wire.subscribe_asked_ms.is_some_and(|asked_ms| {
                 self.is_open(index) && self.now.monotonic_ms < asked_ms + millis(DECISION_TIMEOUT)
             }),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::contract::{Broken, Checked, Request, broken};
+use crate::contract::{Broken, Checked, Dialect, Request, broken};
 use crate::decider::DECIDED_MS;
 use crate::wires::Wire;
 use crate::world::World;
@@ -81,7 +81,7 @@ impl World {
         let gone = gone.count().min(self.plan.clients as usize);
         let back = self.clients.len()..self.clients.len() + gone;
         for index in back.clone() {
-            self.come();
+            self.come_as(Dialect::Strav);
             self.wires[index].heal();
             for request in [Request::Subscribe, Request::Publish { number: 0 }] {
                 for ping in self.ask_on(index, OPEN_CHANNEL, request) {

@@ -1,7 +1,8 @@
 //! Goal: the engine keeps the delivery contract (C1 to C7) whatever its sockets, its clients, its
 //! neighbours and its clock do.
 //!
-//! Method: several shards and their clients live in one process on a virtual clock. One seeded
+//! Method: several shards and their clients live in one process on a virtual clock. Half of the clients speak
+//! strav, the others ignis and shared-websocket, and all share their topics. One seeded
 //! generator decides everything: who acts, how bytes are split, how much a socket takes, when a
 //! shard looks into its mailbox, flushes or ticks, when connections die and when decisions come. A
 //! checker that knows only what clients send and read judges every frame. The same seed gives the same
@@ -27,6 +28,7 @@
 //! `SHARDCAST_SIM_SEEDS=N` runs N seeds of each mode instead of the usual number, `SHARDCAST_SIM_SEED=x`
 //! runs one and prints its log.
 
+mod acts;
 mod answers;
 mod client;
 #[path = "../support/contract/mod.rs"]
@@ -119,6 +121,7 @@ fn assert_exercised(mode: Mode, total: &Report) {
     );
     assert_eq!(exact_accounts > 0, mode == Mode::Bounded);
     assert!(total.replies.iter().all(|count| *count > 0));
+    assert!(total.crossed.iter().all(|count| *count > 0));
 }
 
 #[test]

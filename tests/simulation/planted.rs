@@ -17,8 +17,13 @@ pub(crate) enum Bug {
     AckBeforeInterest,
     /// A letter is handled twice.
     DuplicateLetter,
+    /// A join of ignis or shared-websocket is lost, and made up for when its client has long seen
+    /// others answered.
+    LostJoin,
     /// What a short send left over is never sent.
     LostRetry,
+    /// A publication without data has some, `null`, for whoever gets it by letter.
+    NullForAbsent,
     /// An unsubscribe is never handled.
     SwallowedUnsubscribe,
     /// Two letters of one publisher change places.
@@ -28,10 +33,12 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::AckBeforeInterest,
         Self::DuplicateLetter,
+        Self::LostJoin,
         Self::LostRetry,
+        Self::NullForAbsent,
         Self::SwallowedUnsubscribe,
         Self::SwappedLetters,
         Self::WrongTopic,
@@ -42,10 +49,11 @@ impl Bug {
         match self {
             Self::AckBeforeInterest => &["C1", "C5"],
             Self::DuplicateLetter => &["C4"],
+            Self::LostJoin => &["C1"],
             Self::LostRetry => &["framing", "C5"],
+            Self::NullForAbsent | Self::WrongTopic => &["bodies"],
             Self::SwallowedUnsubscribe => &["C2"],
             Self::SwappedLetters => &["C3", "C5"],
-            Self::WrongTopic => &["bodies"],
         }
     }
 }
@@ -57,6 +65,8 @@ pub(crate) struct Planted {
     pub(crate) times: u64,
     /// Interest that was taken away: until when, which shard, which topic.
     hidden: Vec<(u64, ShardId, Arc<str>)>,
+    /// Joins that were lost: until when, whose, and what it said.
+    lost: Vec<(u64, usize, String)>,
 }
 
 impl Planted {
@@ -65,6 +75,7 @@ impl Planted {
             bug,
             times: 0,
             hidden: Vec::new(),
+            lost: Vec::new(),
         }
     }
 
@@ -73,6 +84,29 @@ impl Planted {
         let now = self.bug == Some(bug) && random.below(rarity) == 0;
         self.times += u64::from(now);
         now
+    }
+
+    /// Whether a client's join is lost until some step.
+    pub(crate) fn loses(
+        &mut self,
+        random: &mut Random,
+        until_step: u64,
+        client: usize,
+        text: &str,
+    ) -> bool {
+        let is_lost = self.strikes(Bug::LostJoin, random, 4);
+        if is_lost {
+            self.lost.push((until_step, client, text.to_owned()));
+        }
+        is_lost
+    }
+
+    /// A lost join whose time has come.
+    pub(crate) fn found(&mut self, step: u64) -> Option<(usize, String)> {
+        let is_due = |(until_step, ..): &(u64, usize, String)| *until_step <= step;
+        let due = self.lost.iter().position(is_due)?;
+        let (_, client, text) = self.lost.swap_remove(due);
+        Some((client, text))
     }
 
     /// The shards of each channel before something that may subscribe.
@@ -120,6 +154,16 @@ impl Planted {
             false
         });
     }
+}
+
+/// The letter again, and what had no data has some.
+pub(crate) fn with_data(letter: &SharedPublication) -> Arc<SharedPublication> {
+    let publication = letter.publication();
+    Publication {
+        data: publication.data.or(Some(b"null")),
+        ..publication
+    }
+    .share()
 }
 
 /// The letter again, for another topic.

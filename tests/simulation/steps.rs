@@ -6,22 +6,20 @@ use shardcast::base::ids::ShardId;
 use shardcast::engine::disconnect::Cause;
 
 use crate::client::{Client, Heard};
-use crate::contract::{Broken, Checked, Request, Said, broken, publish_text, read_text};
+use crate::contract::{Broken, Checked, Dialect, Said, broken};
 use crate::plan::Happening;
-use crate::planted::{Bug, redirect};
+use crate::planted::{Bug, redirect, with_data};
 use crate::world::{HANDSHAKE_MS, World};
 
 /// Where everybody comes from. (192.0.2.0/24 is kept for documentation.)
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-
-/// Bytes that a client may have waiting before it says more.
-const UNSENT_BYTES_MAX: usize = 32 * 1024;
 
 impl World {
     /// One thing happens.
     pub(crate) fn step(&mut self) -> Checked {
         self.trace.step += 1;
         self.restore_interest(self.trace.step);
+        self.find_lost();
         let node = self.random.below(self.plan.shards) as usize;
         let happening = self.plan.next(&mut self.random);
         if happening.is_of_a_shard() && self.is_hanging(node) {
@@ -90,94 +88,6 @@ impl World {
                 .is_some()
         };
         self.planted.restore(&self.interest, step, is_wanted);
-    }
-
-    /// A client does something.
-    fn act(&mut self, index: usize) -> Checked {
-        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
-        if self.is_ending || !client.may_speak(wire) || wire.to_server.len() > UNSENT_BYTES_MAX {
-            return Ok(());
-        }
-        let pings = match self.random.below(100) {
-            0..=29 => self.ask(index, Request::Subscribe),
-            30..=38 => self.ask(index, Request::Unsubscribe),
-            39..=80 => {
-                let mut pings = Vec::new();
-                let burst = if self.random.below(6) == 0 { 8 } else { 1 };
-                for _ in 0..burst {
-                    pings.extend(self.ask(index, Request::Publish { number: 0 }));
-                }
-                pings
-            }
-            81..=87 => Client::babble(wire, &mut self.random),
-            88..=92 => vec![Client::ping(wire, &mut self.random)],
-            93 if self.plan.has_silence && self.checker.id(index).is_some() => {
-                self.stop_reading(index);
-                Vec::new()
-            }
-            94 if self.plan.has_silence && self.plan.limits.ping_interval_ms > 0 => {
-                client.is_alive = false;
-                self.trace.event("falls silent", &[index as u64]);
-                Vec::new()
-            }
-            95 | 96 if self.plan.has_ends => {
-                let ending = client.end(wire, &mut self.random);
-                self.trace.event("ends", &[index as u64]);
-                self.trace.say(|| format!("{ending:?}"));
-                Vec::new()
-            }
-            _ => Vec::new(),
-        };
-        for ping in pings {
-            self.checker.ping(index, ping);
-        }
-        Ok(())
-    }
-
-    /// A client subscribes, unsubscribes or publishes somewhere.
-    fn ask(&mut self, index: usize, request: Request) -> Vec<Vec<u8>> {
-        let count = self.channels.len() as u32;
-        let channel = if self.random.below(3) == 0 {
-            self.random.below(count)
-        } else {
-            self.random.below(self.plan.open_channels)
-        } as usize;
-        if matches!(request, Request::Publish { .. }) && !self.clients[index].publishes {
-            return Vec::new();
-        }
-        self.ask_on(index, channel, request)
-    }
-
-    /// A client asks for something on a channel; the pings that it sent in between.
-    pub(crate) fn ask_on(
-        &mut self,
-        index: usize,
-        channel: usize,
-        request: Request,
-    ) -> Vec<Vec<u8>> {
-        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
-        let name = &self.channels[channel];
-        let (request, text) = match request {
-            Request::Subscribe => (request, format!(r#"{{"t":"sub","c":"{name}"}}"#)),
-            Request::Unsubscribe => (request, format!(r#"{{"c":"{name}","t":"unsub"}}"#)),
-            Request::Publish { .. } => {
-                let number = client.next_number(channel);
-                let bytes_max = self.plan.data_bytes_max;
-                let text = publish_text(name, (index, channel, number), bytes_max);
-                (Request::Publish { number }, text)
-            }
-        };
-        self.trace.event("asks", &[index as u64, channel as u64]);
-        self.trace.say(|| format!("{request:?}"));
-        self.checker.ask(index, channel, request);
-        if request == Request::Unsubscribe
-            && self
-                .planted
-                .strikes(Bug::SwallowedUnsubscribe, &mut self.random, 4)
-        {
-            return Vec::new();
-        }
-        Client::say(wire, &mut self.random, text.as_bytes())
     }
 
     fn arrive_some(&mut self, index: usize) -> Checked {
@@ -280,6 +190,9 @@ impl World {
                     if status != 101 {
                         wire.client_finished = true;
                     }
+                    if client.dialect == Dialect::SharedWebsocket {
+                        self.learn_id(index);
+                    }
                 }
                 Heard::Ping(payload) => {
                     if client.is_alive && client.ending.is_none() {
@@ -288,8 +201,8 @@ impl World {
                 }
                 Heard::Pong(payload) => self.checker.pong(index, &payload)?,
                 Heard::Text(text) => {
-                    let Some(said) = read_text(&text) else {
-                        return broken("strav", format!("client {index} cannot read {text}"));
+                    let Some(said) = client.dialect.read(&text) else {
+                        return broken("dialect", format!("client {index} cannot read {text}"));
                     };
                     let around = self.around(index);
                     self.checker.hear(index, &said, around)?;
@@ -317,6 +230,12 @@ impl World {
             if self.planted.strikes(Bug::WrongTopic, &mut self.random, 16) {
                 let other = self.random.below(self.plan.open_channels) as usize;
                 letter = redirect(&letter, &self.channels[other]);
+            }
+            if self
+                .planted
+                .strikes(Bug::NullForAbsent, &mut self.random, 1)
+            {
+                letter = with_data(&letter);
             }
             if self.planted.bug == Some(Bug::SwappedLetters)
                 && let Some(next) = node.inbox.take_publication()

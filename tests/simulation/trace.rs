@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::contract::Broken;
+use crate::contract::{Broken, Dialect, Reply};
 use crate::faults::Tally;
 use crate::plan::Mode;
 
@@ -56,7 +56,9 @@ pub(crate) struct Report {
     /// Shards whose every delivery was accounted for, to the last one.
     pub(crate) exact_accounts: u64,
     /// Replies read, in the order of [`crate::contract::Reply::ALL`].
-    pub(crate) replies: [u64; 5],
+    pub(crate) replies: [u64; Reply::ALL.len()],
+    /// Messages read of what another dialect's client published, by the reader's dialect.
+    pub(crate) crossed: [u64; Dialect::ALL.len()],
     /// Times a bug was planted.
     pub(crate) planted: u64,
     pub(crate) steps: u64,
@@ -82,6 +84,9 @@ impl Report {
         self.steps += other.steps;
         self.faults.add(&other.faults);
         for (sum, more) in self.replies.iter_mut().zip(other.replies) {
+            *sum += more;
+        }
+        for (sum, more) in self.crossed.iter_mut().zip(other.crossed) {
             *sum += more;
         }
     }

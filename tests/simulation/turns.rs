@@ -9,7 +9,7 @@ use shardcast::engine::disconnect::Cause;
 use shardcast::engine::drain::DrainPhase;
 
 use crate::client::Ending;
-use crate::contract::{Checked, broken};
+use crate::contract::{Checked, Dialect, broken};
 use crate::wires::{Port, Wire};
 use crate::world::{HANDSHAKE_MS, World};
 
@@ -170,6 +170,17 @@ impl World {
         }
     }
 
+    /// What an administrator would ask the server, since its client is not told it: a connection's id.
+    pub(crate) fn learn_id(&mut self, index: usize) {
+        let node = &self.nodes[self.clients[index].shard];
+        let described = self.wires[index]
+            .key
+            .and_then(|key| node.shard.describe(key));
+        if let Some(id) = described.and_then(|conn| Ulid::parse(conn.id.as_bytes())) {
+            self.checker.know(index, id);
+        }
+    }
+
     /// Only the shard that a client is on knows its id, and for as long as it is open.
     pub(crate) fn look_up(&self, index: usize, id: Ulid) -> Checked {
         let (client, wire) = (&self.clients[index], &self.wires[index]);
@@ -201,7 +212,7 @@ impl World {
         let is_right = match (code, reason) {
             (Some(1013), "slow consumer") => wire.squeezed,
             (Some(1001), "idle timeout") => wire.idled,
-            (Some(1001), "server shutting down") => self.is_draining,
+            (Some(1001), "server shutting down" | "Server shutting down") => self.is_draining,
             (code, reason) => match client.ending {
                 // What a slow one had waiting may be cut when it closes: it does not want it.
                 Some(Ending::Closed(sent)) if sent == code && reason.is_empty() => {
@@ -228,7 +239,9 @@ impl World {
         let (client, wire) = (&self.clients[index], &self.wires[index]);
         let is_explained = client.close.is_some()
             || client.status.is_some_and(|status| status != 101)
-            || matches!(client.ending, Some(Ending::Finished | Ending::Reset));
+            || matches!(client.ending, Some(Ending::Finished | Ending::Reset))
+            // ignis has no word for those that it takes for dead.
+            || (client.dialect == Dialect::Ignis && wire.idled);
         let waited_ms = self.now.monotonic_ms - wire.accepted_ms;
         let was_refused = client.status.is_none() && waited_ms >= HANDSHAKE_MS;
         let is_forced = wire.squeezed || wire.idled || was_refused || self.is_draining;

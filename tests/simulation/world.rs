@@ -10,6 +10,8 @@ use shardcast::base::limits::HandshakeLimits;
 use shardcast::base::random::Random;
 use shardcast::base::slab::Key;
 use shardcast::base::time::Now;
+use shardcast::dialect::ignis::{Encryption, Ignis, IgnisConfig};
+use shardcast::dialect::shared_websocket::{Settings, SharedWebsocket};
 use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
@@ -23,8 +25,8 @@ use shardcast::engine::publication::AppId;
 use shardcast::engine::shard::{Shard, ShardConfig};
 
 use crate::answers::Answer;
-use crate::client::Client;
-use crate::contract::{Around, Checked, Checker};
+use crate::client::{Client, path};
+use crate::contract::{Around, Checked, Checker, Dialect};
 use crate::decider::{Law, Script, channels};
 use crate::faults::Fault;
 use crate::plan::{Mode, Plan};
@@ -111,6 +113,31 @@ pub(crate) fn run(
     Ok(world.report())
 }
 
+/// The endpoint that speaks a dialect; all have the same topics.
+fn endpoint(dialect: Dialect, plan: &Plan) -> Endpoint {
+    Endpoint {
+        path: path(dialect).to_owned(),
+        app: APP,
+        dialect: match dialect {
+            Dialect::Strav => Box::new(Strav),
+            Dialect::Ignis => Box::new(Ignis::new(IgnisConfig {
+                // How long clients may take is for the dialect's own tests.
+                auth_timeout_ms: u64::MAX,
+                heartbeat_interval_ms: 0,
+                heartbeat_timeout_ms: u64::MAX,
+                default_rooms: Vec::new(),
+                encryption: Encryption::Off,
+                encryption_info: String::new(),
+            })),
+            Dialect::SharedWebsocket => Box::new(SharedWebsocket::new(Settings::default())),
+        },
+        origins: Vec::new(),
+        door: Door::default(),
+        decider: Box::new(Script),
+        limits: plan.limits,
+    }
+}
+
 impl World {
     fn new(mode: Mode, seed: u64, bug: Option<Bug>, loud: bool) -> Self {
         let mut random = Random::new(seed);
@@ -160,15 +187,7 @@ impl World {
                 shard: Shard::new(
                     ShardConfig {
                         id,
-                        endpoints: vec![Endpoint {
-                            path: "/".to_owned(),
-                            app: APP,
-                            dialect: Box::new(Strav),
-                            origins: Vec::new(),
-                            door: Door::default(),
-                            decider: Box::new(Script),
-                            limits: plan.limits,
-                        }],
+                        endpoints: Dialect::ALL.map(|dialect| endpoint(dialect, plan)).into(),
                         apps: 1,
                         handshake: HandshakeLimits {
                             head_bytes_max: 16 * 1024,
@@ -213,6 +232,7 @@ impl World {
             self.drain()?;
         } else {
             self.stop_faults();
+            self.fence_all();
             let back = self.come_back();
             self.come_to_rest()?;
             self.are_there(&back)?;
@@ -221,8 +241,14 @@ impl World {
         self.leave_nothing()
     }
 
-    /// A client comes to some shard.
+    /// A client comes to some shard, half of them as strav's.
     pub(crate) fn come(&mut self) {
+        let others = [Dialect::Ignis, Dialect::SharedWebsocket];
+        let dialect = others.get(self.random.below(4) as usize);
+        self.come_as(*dialect.unwrap_or(&Dialect::Strav));
+    }
+
+    pub(crate) fn come_as(&mut self, dialect: Dialect) {
         let index = self.clients.len();
         let shard = self.random.below(self.plan.shards) as usize;
         let is_narrow = self.random.below(16) < self.plan.narrow;
@@ -234,11 +260,14 @@ impl World {
         let is_fickle = is_narrow && self.random.below(2) == 0;
         let mut wire = Wire::new(window, is_fickle, self.now.monotonic_ms);
         let publishes = self.random.below(16) < self.plan.publishers;
-        self.clients.push(Client::new(shard, publishes, &mut wire));
+        let client = Client::new(dialect, shard, publishes, &mut wire);
+        self.clients.push(client);
         self.wires.push(wire);
         self.present.push(index);
-        self.checker.seat(Some(shard));
-        self.trace.event("comes", &[index as u64, shard as u64]);
+        self.checker.seat(dialect, Some(shard));
+        self.trace
+            .event("comes", &[index as u64, shard as u64, dialect as u64]);
+        self.introduce(index);
     }
 
     /// Somebody who is still there.
@@ -260,6 +289,7 @@ impl World {
             planted: self.planted.times,
             steps: self.trace.step,
             replies: self.checker.replies,
+            crossed: self.checker.crossed,
             conns: self.clients.len() as u64,
             messages_read: (0..self.clients.len())
                 .map(|client| self.checker.messages(client))

@@ -9,7 +9,8 @@ impl Checker {
         let pending = &self.seats[client].pending;
         let mut may_wait = false;
         for asked in pending {
-            may_wait |= self.channels[asked.channel].may_wait;
+            let channel = asked.request.map(|(_, channel)| &self.channels[channel]);
+            may_wait |= channel.is_some_and(|channel| channel.may_wait);
             if asked.reply.is_some() && !may_wait {
                 return broken("replies", format!("client {client} never got {asked:?}"));
             }

@@ -1,15 +1,15 @@
-//! The words of a run: the strav texts that are read, letter by letter (exact keys, exact order, nothing
-//! more), and publications whose names tell every byte of them.
+//! The words of a run: what clients ask for and are told, and publications whose names tell every byte of
+//! them. How they are spelled is in [`super::dialects`].
 
 use shardcast::base::ids::Ulid;
 
-/// A channel of a run, and what its requests must be answered.
+/// A channel of a run, and what its requests come to.
 #[derive(Debug, Clone)]
 pub(crate) struct Channel {
     pub(crate) name: String,
-    /// What a subscribe of somebody who is not a member is told.
+    /// What becomes of a subscribe of somebody who is not a member.
     pub(crate) subscribe: Reply,
-    /// What a publish is told; nothing when it is accepted.
+    /// What is wrong with a publish; nothing when it is accepted.
     pub(crate) publish: Option<Reply>,
     /// Whether a request here may have to wait for a decision.
     pub(crate) may_wait: bool,
@@ -31,79 +31,46 @@ pub(crate) enum Reply {
     AuthorizationFailed,
     PublishDenied,
     PublishFailed,
+    /// Whoever speaks for nobody is not let in.
+    LoginRequired,
+    /// It is a member of as many channels as one may be.
+    TooMany,
+    /// A fence has been reached.
+    Fence,
 }
 
 impl Reply {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Ok,
         Self::Unauthorized,
         Self::AuthorizationFailed,
         Self::PublishDenied,
         Self::PublishFailed,
+        Self::LoginRequired,
+        Self::TooMany,
+        Self::Fence,
     ];
-
-    /// The reply that an `err` with this reason is.
-    pub(crate) fn from_reason(reason: &str) -> Option<Self> {
-        match reason {
-            "unauthorized" => Some(Self::Unauthorized),
-            "authorization failed" => Some(Self::AuthorizationFailed),
-            "publish denied" => Some(Self::PublishDenied),
-            "publish failed" => Some(Self::PublishFailed),
-            _ => None,
-        }
-    }
 }
 
 /// What a text of the server says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said<'t> {
+    /// The connection's id.
     Welcome(Ulid),
-    Ok(&'t str),
-    Err(&'t str, &'t str),
-    Msg {
-        channel: &'t str,
-        event: &'t str,
-        data: Option<&'t str>,
-        id: Ulid,
-    },
+    /// The answer to a request, and the channel that it names.
+    Reply(Reply, Option<&'t str>),
+    Message(Message<'t>),
     Ping,
 }
 
-/// Reads a text; no name used here needs an escape.
-pub(crate) fn read_text(text: &str) -> Option<Said<'_>> {
-    if text == r#"{"t":"ping"}"# {
-        return Some(Said::Ping);
-    }
-    let ulid = |text: &str| Ulid::parse(text.as_bytes());
-    if let Some(rest) = text.strip_prefix(r#"{"t":"welcome","id":""#) {
-        return Some(Said::Welcome(ulid(rest.strip_suffix(r#""}"#)?)?));
-    }
-    if let Some(rest) = text.strip_prefix(r#"{"t":"ok","c":""#) {
-        return Some(Said::Ok(rest.strip_suffix(r#""}"#)?));
-    }
-    if let Some(rest) = text.strip_prefix(r#"{"t":"err","c":""#) {
-        let (channel, reason) = rest.strip_suffix(r#""}"#)?.split_once(r#"","r":""#)?;
-        return Some(Said::Err(channel, reason));
-    }
-    let rest = text.strip_prefix(r#"{"t":"msg","c":""#)?;
-    let (channel, rest) = rest.split_once(r#"","e":""#)?;
-    let (event, rest) = rest.split_once('"')?;
-    let (rest, id) = rest.split_at_checked(rest.len().checked_sub(ID_PART)?)?;
-    let id = ulid(id.strip_prefix(r#","i":""#)?.strip_suffix(r#""}"#)?)?;
-    let data = match rest {
-        "" => None,
-        data => Some(data.strip_prefix(r#","d":"#)?),
-    };
-    Some(Said::Msg {
-        channel,
-        event,
-        data,
-        id,
-    })
+/// What was published, as far as the dialect shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Message<'t> {
+    pub(crate) channel: Option<&'t str>,
+    pub(crate) event: &'t str,
+    pub(crate) data: Option<&'t str>,
+    pub(crate) id: Option<Ulid>,
 }
-
-/// Bytes of `,"i":"<ulid>"}`.
-const ID_PART: usize = 6 + Ulid::TEXT_LEN + 2;
 
 /// The data of a publication, from its names alone: so a receiver knows every byte it must get.
 ///
@@ -126,15 +93,4 @@ pub(crate) fn data(publisher: usize, channel: usize, number: usize, max: usize) 
             ))
         }
     }
-}
-
-/// A publish whose event names the publication: publisher, channel and number.
-pub(crate) fn publish_text(
-    name: &str,
-    (publisher, channel, number): (usize, usize, usize),
-    data_bytes_max: usize,
-) -> String {
-    let data = data(publisher, channel, number, data_bytes_max)
-        .map_or_else(String::new, |data| format!(r#","d":{data}"#));
-    format!(r#"{{"t":"pub","c":"{name}","e":"{publisher}.{channel}.{number}"{data}}}"#)
 }
