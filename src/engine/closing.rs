@@ -23,6 +23,9 @@ impl Shard {
     ///
     /// What was accepted from a peer that only finished sending is still answered.
     pub fn handle_end(&mut self, now: Now, key: Key, broken: bool) {
+        if !broken {
+            self.handle_all_rest(now, key);
+        }
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };

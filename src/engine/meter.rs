@@ -17,7 +17,8 @@ const BURST_NS: u64 = 1_000_000_000;
 pub(super) struct Meter {
     messages: Bucket,
     bytes: Bucket,
-    /// Received behind the message that was one too many; less than one receive.
+    /// Received behind the message that was one too many; less than one receive, and behind a door as
+    /// much as may wait there and another receive.
     rest: Vec<u8>,
     /// When there is room again; [`NEVER_MS`] while there is some.
     pub(super) resume_ms: u64,
@@ -71,6 +72,11 @@ impl Meter {
         true
     }
 
+    /// Keeps what came behind what is kept already.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        self.rest.extend_from_slice(bytes);
+    }
+
     /// Whether the connection must not be read.
     pub(super) fn is_exhausted(&self) -> bool {
         self.resume_ms != NEVER_MS
@@ -96,7 +102,7 @@ impl Shard {
         if !meter.take(now, messages, bytes as u64, rates) {
             return false;
         }
-        meter.rest.extend_from_slice(rest);
+        meter.keep(rest);
         self.stats.throttled += 1;
         self.schedule(key);
         true
@@ -122,6 +128,19 @@ impl Shard {
         meter.resume_ms = NEVER_MS;
         let mut rest = std::mem::take(&mut meter.rest);
         self.handle_frames(now, key, &mut rest);
+    }
+
+    /// Handles all that a rate has held back: it came before the end of its peer, which has come.
+    pub(super) fn handle_all_rest(&mut self, now: Now, key: Key) {
+        let has_rest = |shard: &Self| {
+            let conn = shard.conns.get(key).filter(|conn| conn.is_open());
+            let meter = conn.and_then(|conn| conn.meter.as_deref());
+            meter.is_some_and(|meter| !meter.rest.is_empty())
+        };
+        // Each round handles one message at least, or keeps less than one.
+        while has_rest(self) {
+            self.handle_rest(now, key);
+        }
     }
 
     /// Reads a paused connection again, unless something still keeps it from being read.

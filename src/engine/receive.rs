@@ -19,6 +19,16 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
+        if let Some(meter) = conn
+            .meter
+            .as_deref_mut()
+            .filter(|meter| meter.is_exhausted())
+        {
+            // Received although it is not to be read: whoever lets it in at the door reads nothing,
+            // and so cannot be told.
+            meter.keep(bytes);
+            return;
+        }
         let limits = &self.endpoints[usize::from(conn.endpoint)].limits;
         let message_limits = MessageLimits {
             bytes_max: limits.message_bytes_max,

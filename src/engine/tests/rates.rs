@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::limits::PONGS_PER_RECV;
+use crate::engine::decider::Admission;
 
 const TEN_A_SECOND: ConnLimits = ConnLimits {
     read_rates: ReadRates {
@@ -47,6 +48,51 @@ fn what_comes_too_fast_is_handled_in_order_as_time_passes() {
         closed, 1,
         "the other, which is silent; it is we who did not read this one"
     );
+}
+
+/// What waits at a door is handled without being read, so that nobody can be told to pause.
+#[test]
+fn what_waited_at_the_door_keeps_its_turn() {
+    let questions = (0..30).flat_map(|number| frame(1, format!("sub no-{number}").as_bytes()));
+    let questions: Vec<u8> = questions.collect();
+    let answers: Vec<Got> = std::iter::once(text("hello"))
+        .chain((0..30).map(|number| text(&format!("Denied no-{number}"))))
+        .collect();
+    for ends in [false, true] {
+        let mut bench = one(TEN_A_SECOND);
+        bench.shard.endpoints[0].door = Door {
+            asks_always: true,
+            ..Door::default()
+        };
+        let key = bench.shard.handle_accepted(bench.now, PEER).expect("room");
+        let all = [UPGRADE.as_bytes(), &questions].concat();
+        // In the middle of a frame.
+        let (first, second) = all.split_at(all.len() - 53);
+        bench.bytes(key, first);
+        let ticket = bench.shard.poll_asked().expect("a question").ticket;
+        let admission = Admission::Admit {
+            identity: None,
+            headers: Vec::new(),
+            topics: Vec::new(),
+        };
+        bench
+            .shard
+            .handle_admission(bench.now, key, ticket, admission);
+        assert_eq!(bench.bytes(key, second), Flow::Pause);
+        let mut heard = bench.hears(key);
+        assert_eq!(heard.len(), 12);
+        if ends {
+            bench.shard.handle_end(bench.now, key, false);
+            heard.extend(bench.hears(key));
+        }
+        while !ends && heard.len() < answers.len() {
+            bench.tick(100);
+            let more = bench.hears(key);
+            assert!(more.len() <= 1, "{more:?}");
+            heard.extend(more);
+        }
+        assert_eq!(heard, answers);
+    }
 }
 
 #[test]
