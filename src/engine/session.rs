@@ -189,7 +189,7 @@ impl Shard {
     }
 
     /// Ends the identity of a connection for a reason that its dialect may tell it. What is being
-    /// asked about that identity is given up: the answer would let in whoever comes after it.
+    /// asked about that identity is denied: the answer would let in whoever comes after it.
     pub fn revoke(&mut self, now: Now, key: Key, reason: &str) {
         if !self.is_open(key) {
             return;
@@ -203,7 +203,7 @@ impl Shard {
         }
         if had_one {
             // New credentials are not the old identity's.
-            self.give_up(now, key, |request, _| {
+            self.give_up(now, key, Verdict::Deny, |request, _| {
                 !matches!(request, Request::Authenticate)
             });
         }

@@ -139,14 +139,17 @@ impl Shard {
 
     /// Gives up a decision that has taken too long: nobody could tell.
     pub(super) fn expire_decision(&mut self, now: Now, key: Key) {
-        self.give_up(now, key, |_, deadline_ms| deadline_ms <= now.monotonic_ms);
+        self.give_up(now, key, Verdict::Fail, |_, deadline_ms| {
+            deadline_ms <= now.monotonic_ms
+        });
     }
 
-    /// Gives up what is being decided, if `whether` says so of it and its deadline.
+    /// Gives up what is being decided, if `whether` says so of it and its deadline; it counts as decided so.
     pub(super) fn give_up(
         &mut self,
         now: Now,
         key: Key,
+        verdict: Verdict,
         whether: impl FnOnce(&Request, u64) -> bool,
     ) {
         let given_up = self.busy_mut(key).and_then(|busy| match &busy.wait {
@@ -158,7 +161,7 @@ impl Shard {
             _ => None,
         });
         if let Some(ticket) = given_up {
-            self.handle_verdict(now, key, ticket, Verdict::Fail, 0);
+            self.handle_verdict(now, key, ticket, verdict, 0);
         }
     }
 

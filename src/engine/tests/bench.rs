@@ -9,11 +9,13 @@ use super::*;
 pub(super) struct Words {
     pub(super) turns_away_by_close: bool,
     pub(super) needs_identity: bool,
+    pub(super) stays_without_identity: bool,
 }
 
 pub(super) const WORDS: Words = Words {
     turns_away_by_close: false,
     needs_identity: false,
+    stays_without_identity: false,
 };
 
 impl Dialect for Words {
@@ -98,7 +100,9 @@ impl Dialect for Words {
     fn on_identity_end(&self, conn: &mut ConnView<'_>, reason: &str, actions: &mut Actions<'_>) {
         assert!(conn.identity.is_none());
         say(actions, reason);
-        actions.end(Cause::Unauthorized);
+        if !self.stays_without_identity {
+            actions.end(Cause::Unauthorized);
+        }
     }
 
     fn turns_away_by_close(&self) -> bool {

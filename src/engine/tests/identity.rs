@@ -299,3 +299,36 @@ fn answer_about_credentials_that_comes_after_the_end_makes_nobody_a_users() {
     bench.shard.handle_released(client);
     assert_eq!(bench.shard.users.topics(), 0);
 }
+
+/// Whoever decides was told the identity, and may not yet know that it has ended.
+#[test]
+fn what_is_being_decided_is_denied_when_the_identity_ends() {
+    for (words, denied) in [
+        ("sub ask1", "Denied ask1"),
+        ("pub ask1 e", "AccessDenied ask1"),
+    ] {
+        let mut bench = one(LIMITS);
+        bench.shard.endpoints[0].dialect = Box::new(Words {
+            stays_without_identity: true,
+            ..WORDS
+        });
+        let client = bench.connect();
+        log_in(&mut bench, client, "u1");
+        bench.say(client, words);
+        bench.say(client, "who");
+        let ticket = bench.shard.poll_asked().expect("a question").ticket;
+        bench.shard.revoke(bench.now, client, "revoked");
+        assert_eq!(
+            bench.hears(client),
+            ["revoked", denied, "None"].map(text),
+            "{words}"
+        );
+        bench
+            .shard
+            .handle_verdict(bench.now, client, ticket, Verdict::Allow, 60_000);
+        bench.say(client, "has ask1");
+        assert_eq!(bench.hears(client), [text("has false")]);
+        assert_eq!(bench.shard.topics().subscriptions(), 0);
+        assert_eq!(bench.shard.stats().publications, 0);
+    }
+}

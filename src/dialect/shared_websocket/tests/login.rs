@@ -167,7 +167,7 @@ fn answer_about_an_identity_that_has_ended_does_nothing() {
     allow(&mut bench, asked.ticket);
     let told = [
         revoked("account_suspended"),
-        refused("Authorization failed", "ask:1"),
+        refused("Authentication required", "ask:1"),
     ];
     assert_eq!(bench.hears(client), told);
     // What was sent behind it is asked about for itself.
