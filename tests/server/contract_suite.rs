@@ -53,6 +53,7 @@ fn channels() -> Vec<Channel> {
         name: name.to_owned(),
         subscribe,
         publish,
+        needs_login: false,
         may_wait: false,
     };
     vec![

@@ -94,6 +94,7 @@ fn checker() -> Checker {
         name,
         subscribe: Reply::Ok,
         publish: None,
+        needs_login: false,
         may_wait: false,
     };
     let mut checker = Checker::new((0..3).map(name).map(open).collect(), BYTES_MAX, 8);

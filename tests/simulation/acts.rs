@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::contract::{Checked, Dialect, Request};
 use crate::planted::Bug;
+use crate::tokens::{Token, WRONG};
 use crate::world::World;
 
 /// Bytes that a client may have waiting before it says more.
@@ -10,9 +11,6 @@ const UNSENT_BYTES_MAX: usize = 32 * 1024;
 
 /// Steps until a join that is lost on purpose is made up for.
 const LOST_STEPS: u64 = 200;
-
-/// The credentials of somebody who is let in as nobody in particular.
-const ANONYMOUS: &[u8] = br#"{"event":"authenticate","data":{}}"#;
 
 impl World {
     /// A client does something.
@@ -23,6 +21,7 @@ impl World {
         {
             return Ok(());
         }
+        let changes_identity = self.changes_identity(index);
         let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
         let pings = match self.random.below(100) {
             0..=29 => self.ask(index, Request::Subscribe),
@@ -36,7 +35,11 @@ impl World {
                 pings
             }
             81..=87 => client.babble(wire, &mut self.random),
-            88..=92 => vec![Client::ping(wire, &mut self.random)],
+            88..=90 => vec![Client::ping(wire, &mut self.random)],
+            91 | 92 if changes_identity => {
+                self.change_identity(index);
+                Vec::new()
+            }
             93 if self.plan.has_silence && self.checker.id(index).is_some() => {
                 self.stop_reading(index);
                 Vec::new()
@@ -69,9 +72,52 @@ impl World {
 
     /// What a client says before anything else.
     pub(crate) fn introduce(&mut self, index: usize) {
-        if self.clients[index].dialect == Dialect::Ignis {
-            self.say(index, ANONYMOUS);
+        let client = &self.clients[index];
+        let (dialect, token) = (client.dialect, client.user);
+        match (dialect, token) {
+            (Dialect::Ignis, None) => self.say(index, br#"{"event":"authenticate","data":{}}"#),
+            (Dialect::Ignis, Some(token)) => {
+                let data = format!(r#"{{"token":"{token}"}}"#);
+                let text = format!(r#"{{"event":"authenticate","data":{data}}}"#);
+                self.say(index, text.as_bytes());
+            }
+            (Dialect::SharedWebsocket, Some(token)) => self.log_in(index, Some(token)),
+            _ => {}
         }
+        if let (true, Some(token)) = (dialect.welcomes(), token) {
+            self.checker.show(index, token.user);
+        }
+    }
+
+    /// Whether a client may become somebody else while it is connected.
+    fn changes_identity(&self, index: usize) -> bool {
+        let client = &self.clients[index];
+        client.dialect == Dialect::SharedWebsocket && client.user.is_some()
+    }
+
+    fn change_identity(&mut self, index: usize) {
+        match self.random.below(8) {
+            0 | 1 => {
+                self.trace.event("logs out", &[index as u64]);
+                self.checker.log_out(index);
+                self.say(index, br#"{"event":"$auth:logout","data":{}}"#);
+            }
+            2 => self.log_in(index, None),
+            _ => {
+                let token = self.some_token();
+                self.log_in(index, Some(token));
+            }
+        }
+    }
+
+    fn log_in(&mut self, index: usize, token: Option<Token>) {
+        self.trace.event("logs in", &[index as u64]);
+        self.trace.say(|| format!("{token:?}"));
+        self.checker.log_in(index, token.map(|token| token.user));
+        let token = token.map_or_else(|| WRONG.to_owned(), |token| token.to_string());
+        let data = format!(r#"{{"token":"{token}"}}"#);
+        let text = format!(r#"{{"event":"$auth:login","data":{data}}}"#);
+        self.say(index, text.as_bytes());
     }
 
     /// A client says something, and the pings in between are noted.
@@ -90,7 +136,12 @@ impl World {
         } else {
             self.random.below(self.plan.open_channels)
         } as usize;
-        if matches!(request, Request::Publish { .. }) && !self.may_publish(index, channel) {
+        let may_be = match request {
+            Request::Publish { .. } => self.may_publish(index, channel),
+            Request::Subscribe => self.may_join(index, channel),
+            Request::Unsubscribe => true,
+        };
+        if !may_be {
             return Vec::new();
         }
         let mut pings = self.ask_on(index, channel, request);
@@ -101,6 +152,18 @@ impl World {
         pings
     }
 
+    /// Whether what becomes of a subscribe is certain. Where identities may end at any time, that is
+    /// not so of channels that are asked about, nor where one too many would be refused.
+    fn may_join(&self, index: usize, channel: usize) -> bool {
+        if !self.changes_identity(index) {
+            return true;
+        }
+        let rules = &self.checker.channels[channel];
+        let mut have = self.checker.may_have(index);
+        have.insert(channel);
+        (rules.needs_login || !rules.may_wait) && have.len() <= self.plan.limits.subscriptions_max
+    }
+
     fn may_publish(&self, index: usize, channel: usize) -> bool {
         let client = &self.clients[index];
         client.publishes
@@ -108,7 +171,10 @@ impl World {
                 Dialect::Strav => true,
                 Dialect::Ignis => false,
                 // What is for no channel of its own is for the application.
-                Dialect::SharedWebsocket => self.checker.will_have(index).contains(&channel),
+                Dialect::SharedWebsocket => {
+                    let is_at_stake = self.checker.channels[channel].needs_login;
+                    !is_at_stake && self.checker.will_have(index).contains(&channel)
+                }
             }
     }
 
@@ -176,11 +242,13 @@ impl World {
         client.say(wire, &mut self.random, text.as_bytes())
     }
 
-    /// Everybody who may asks for the last time.
+    /// Everybody who may asks for the last time, and so learns that all before it has been handled.
     pub(crate) fn fence_all(&mut self) {
         for index in self.present.clone() {
             if self.may_ask(index) {
-                for ping in self.fence(index) {
+                let mut pings = self.fence(index);
+                pings.push(Client::ping(&mut self.wires[index], &mut self.random));
+                for ping in pings {
                     self.checker.ping(index, ping);
                 }
             }

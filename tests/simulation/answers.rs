@@ -5,19 +5,16 @@
 //! answer that is in time is given before its shard ticks again, whenever that is; one that is late only
 //! after a tick at which the shard must have given up; and one that was given is the first.
 
-use std::sync::Arc;
-
-use serde_json::Value;
 use shardcast::base::limits::DECISION_TIMEOUT;
 use shardcast::base::slab::Key;
 use shardcast::base::time::millis;
 use shardcast::base::wheel::TICK_MS;
-use shardcast::engine::decider::{Asked, Inquiry, Proof, Question, Verdict};
-use shardcast::engine::identity::Identity;
+use shardcast::engine::decider::{Admission, Asked, Inquiry, Proof, Question, Verdict};
 
 use crate::contract::{Checked, broken};
 use crate::decider::{Judge, judge};
 use crate::faults::Fault;
+use crate::tokens::Claim;
 use crate::world::World;
 use shardcast::base::ids::ShardId;
 
@@ -32,18 +29,22 @@ pub(crate) struct Answer {
 }
 
 /// What an answer says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Word {
     Verdict(Verdict),
-    Proof(Proof),
+    /// Who has sent credentials.
+    Proof(Claim),
+    /// Who wants to come in.
+    Admission(Claim),
 }
 
 impl Word {
-    fn opposite(&self) -> Self {
+    fn opposite(self) -> Self {
         match self {
             Self::Verdict(Verdict::Allow) => Self::Verdict(Verdict::Deny),
             Self::Verdict(Verdict::Deny | Verdict::Fail) => Self::Verdict(Verdict::Allow),
-            Self::Proof(_) => Self::Proof(Proof::Rejected),
+            Self::Proof(_) => Self::Proof(Claim::Wrong),
+            Self::Admission(_) => Self::Admission(Claim::Wrong),
         }
     }
 }
@@ -74,15 +75,16 @@ impl World {
         };
         let question = match &asked.inquiry {
             Inquiry::Decide(question) => question,
-            Inquiry::Authenticate { .. } => {
-                let word = Word::Proof(Proof::Accepted(Arc::new(Identity {
-                    user: None,
-                    claims: Value::Null,
-                    expires_unix_ms: None,
-                })));
-                let kind = self.in_time();
-                self.note_answer(shard, &asked, word, kind);
-                return Ok(());
+            Inquiry::Authenticate { data } => {
+                let text = std::str::from_utf8(data).unwrap_or_default();
+                let token = text.strip_prefix(r#"{"token":""#);
+                let token = token.and_then(|token| token.strip_suffix(r#""}"#));
+                return self.answer_who(shard, &asked, Word::Proof(Claim::read(token)));
+            }
+            Inquiry::Admit(newcomer) => {
+                self.wires[client].waited_at_door = true;
+                let claim = Claim::read(newcomer.token.as_deref());
+                return self.answer_who(shard, &asked, Word::Admission(claim));
             }
             other => return broken("decisions", format!("nobody has reason to ask {other:?}")),
         };
@@ -90,7 +92,7 @@ impl World {
             self.wires[client].subscribe_asked_ms = Some(now_ms);
         }
         let timeout_ms = millis(DECISION_TIMEOUT);
-        let (verdict, kind) = match judge(question) {
+        let (verdict, kind) = match judge(asked.identity.as_deref(), question) {
             (Judge::Nobody, _) if self.random.below(2) == 0 => {
                 self.report.faults.note(Fault::DecisionMissing);
                 return Ok(());
@@ -112,6 +114,12 @@ impl World {
         let after_ms_max = [1, 200, timeout_ms][self.random.below(3) as usize];
         let after_ms = u64::from(self.random.below(after_ms_max));
         Kind::InTime(self.now.monotonic_ms + after_ms)
+    }
+
+    fn answer_who(&mut self, shard: usize, asked: &Asked, word: Word) -> Checked {
+        let kind = self.in_time();
+        self.note_answer(shard, asked, word, kind);
+        Ok(())
     }
 
     fn note_answer(&mut self, shard: usize, asked: &Asked, word: Word, kind: Kind) {
@@ -147,7 +155,7 @@ impl World {
             shard,
             key,
             ticket,
-            ref word,
+            word,
             kind,
         } = answer;
         self.trace
@@ -171,14 +179,33 @@ impl World {
             });
         }
         let before = self.watch_interest(shard);
+        let identity = match word {
+            Word::Verdict(_) => None,
+            Word::Proof(claim) | Word::Admission(claim) => {
+                let counts = matches!(kind, Kind::InTime(_));
+                self.prove(client.filter(|_| counts), claim)
+            }
+        };
         let stalls = self.nodes[shard].shard.stats().stalls;
         let node = &mut self.nodes[shard];
         match word {
             Word::Verdict(verdict) => {
-                node.shard
-                    .handle_verdict(self.now, key, ticket, *verdict, 0);
+                node.shard.handle_verdict(self.now, key, ticket, verdict, 0);
             }
-            Word::Proof(proof) => node.shard.handle_proof(self.now, key, ticket, proof),
+            Word::Proof(_) => {
+                let proof = identity.map_or(Proof::Rejected, Proof::Accepted);
+                node.shard.handle_proof(self.now, key, ticket, &proof);
+            }
+            Word::Admission(_) => {
+                let admission =
+                    identity.map_or(Admission::Unauthorized, |identity| Admission::Admit {
+                        identity: Some(identity),
+                        headers: Vec::new(),
+                        topics: Vec::new(),
+                    });
+                node.shard
+                    .handle_admission(self.now, key, ticket, admission);
+            }
         }
         if let Some(client) = client {
             self.wires[client].stalled |= node.shard.stats().stalls > stalls;

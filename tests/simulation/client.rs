@@ -8,6 +8,7 @@ use crate::contract::{Broken, Dialect, broken};
 use crate::frames::{
     BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, push_frame, read_frame, take_response, upgrade,
 };
+use crate::tokens::Token;
 use crate::wires::Wire;
 
 /// How a client ended its connection by itself.
@@ -81,6 +82,8 @@ pub(crate) fn path(dialect: Dialect) -> &'static str {
 pub(crate) struct Client {
     pub(crate) dialect: Dialect,
     pub(crate) shard: usize,
+    /// Whom it says that it is, to begin with.
+    pub(crate) user: Option<Token>,
     /// Bytes of its upgrade request.
     pub(crate) request_len: usize,
     /// Whether it still reads.
@@ -101,11 +104,21 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(dialect: Dialect, shard: usize, publishes: bool, wire: &mut Wire) -> Self {
-        let request = upgrade(path(dialect));
+    pub(crate) fn new(
+        dialect: Dialect,
+        shard: usize,
+        publishes: bool,
+        user: Option<Token>,
+        wire: &mut Wire,
+    ) -> Self {
+        let request = upgrade(&match user {
+            Some(token) if dialect == Dialect::Strav => format!("/?token={token}"),
+            _ => path(dialect).to_owned(),
+        });
         wire.to_server.extend_from_slice(&request);
         Self {
             dialect,
+            user,
             shard,
             request_len: request.len(),
             reads: true,

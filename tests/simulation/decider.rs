@@ -30,6 +30,8 @@ pub(crate) type Sentence = (Judge, Verdict);
 pub(crate) struct Law {
     subscribe: Sentence,
     publish: Sentence,
+    /// Whether nobody is let in who speaks for no user.
+    needs_login: bool,
     too_long: bool,
 }
 
@@ -37,12 +39,14 @@ pub(crate) struct Law {
 pub(crate) const DECIDED_MS: u64 = 10_000;
 
 /// Kinds of channels: who may subscribe, who may publish.
-const LAWS: [(&str, Sentence, Sentence); 12] = {
+const LAWS: [(&str, Sentence, Sentence); 14] = {
     use Judge::{Nobody, Shard, World};
     use Verdict::{Allow, Deny, Fail};
     [
         ("open", (Shard, Allow), (Shard, Allow)),
         ("wide", (Shard, Allow), (Shard, Allow)),
+        ("login", (Shard, Allow), (Shard, Allow)),
+        ("asklogin", (World, Allow), (Shard, Allow)),
         ("deny", (Shard, Deny), (Shard, Allow)),
         ("fail", (Shard, Fail), (Shard, Allow)),
         ("mute", (Shard, Allow), (Shard, Deny)),
@@ -67,6 +71,7 @@ impl Law {
         Self {
             subscribe,
             publish,
+            needs_login: ["login", "asklogin"].contains(&kind),
             too_long: channel.len() > NAME_BYTES_MAX,
         }
     }
@@ -77,6 +82,7 @@ impl Law {
         Channel {
             name: name.to_owned(),
             subscribe: law.subscribe_reply(),
+            needs_login: law.needs_login,
             publish: law.publish_reply(),
             may_wait: law.may_wait(),
         }
@@ -109,12 +115,19 @@ impl Law {
         self.subscribe.0 != Judge::Shard || self.publish.0 != Judge::Shard
     }
 
-    fn rule(self, question: &Question<'_>) -> Sentence {
+    fn rule(self, identity: Option<&Identity>, question: &Question<'_>) -> Sentence {
         match question {
+            Question::Subscribe { .. } if self.needs_login && !speaks_for_a_user(identity) => {
+                (self.subscribe.0, Verdict::Deny)
+            }
             Question::Subscribe { .. } => self.subscribe,
             Question::Publish { .. } => self.publish,
         }
     }
+}
+
+fn speaks_for_a_user(identity: Option<&Identity>) -> bool {
+    identity.is_some_and(|identity| identity.user.is_some())
 }
 
 fn topic<'q>(question: &'q Question<'_>) -> &'q str {
@@ -131,10 +144,10 @@ impl Decider for Script {
     fn decide(
         &self,
         _conn: ConnId,
-        _identity: Option<&Identity>,
+        identity: Option<&Identity>,
         question: &Question<'_>,
     ) -> Ruling {
-        match judge(question) {
+        match judge(identity, question) {
             (Judge::Shard, verdict) => Ruling::Known(verdict),
             (Judge::World | Judge::Nobody, _) => Ruling::Ask,
         }
@@ -142,8 +155,8 @@ impl Decider for Script {
 }
 
 /// Who decides a question, and how.
-pub(crate) fn judge(question: &Question<'_>) -> Sentence {
-    Law::of(topic(question)).rule(question)
+pub(crate) fn judge(identity: Option<&Identity>, question: &Question<'_>) -> Sentence {
+    Law::of(topic(question)).rule(identity, question)
 }
 
 /// The channels of a run: mostly open ones, some of each other kind, perhaps one with a name that
@@ -156,7 +169,8 @@ pub(crate) fn channels(random: &mut Random, open: u32) -> Vec<String> {
         names.push("wide-straße:a".to_owned());
     }
     for (kind, ..) in &LAWS[2..] {
-        if random.below(3) == 0 {
+        let rarity = if kind.ends_with("login") { 1 } else { 3 };
+        if random.below(rarity) == 0 {
             names.push(format!("{kind}-x"));
         }
     }

@@ -74,6 +74,8 @@ impl World {
     }
 
     fn begin(&mut self, shard: usize, phase: DrainPhase) -> Checked {
+        // It comes through the same lane.
+        self.take_commands(shard, usize::MAX)?;
         if matches!(phase, DrainPhase::Close { .. }) {
             let conns: Vec<usize> = self.nodes[shard].conns.values().copied().collect();
             for index in conns {

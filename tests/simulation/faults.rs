@@ -134,9 +134,12 @@ impl World {
 
     /// Whether a shard misses its tick at this time.
     pub(crate) fn misses_tick(&mut self, shard: usize) -> bool {
+        if self.is_hanging(shard) {
+            self.nodes[shard].hung_ms = self.now.monotonic_ms;
+            return true;
+        }
         let behind_ms = self.now.monotonic_ms - self.nodes[shard].ticked_ms;
-        self.is_hanging(shard)
-            || behind_ms <= self.plan.late_ms_max && self.strikes(Fault::TickLate, self.plan.late)
+        behind_ms <= self.plan.late_ms_max && self.strikes(Fault::TickLate, self.plan.late)
     }
 
     /// A shard hangs: for some steps, or for ever.

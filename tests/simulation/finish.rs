@@ -30,6 +30,7 @@ impl World {
             has_moved |= self.report_writable(index);
         }
         for shard in 0..self.nodes.len() {
+            has_moved |= self.take_commands(shard, usize::MAX)? > 0;
             has_moved |= self.take_letters(shard, usize::MAX)? > 0;
             has_moved |= self.retry_stalled(shard)?;
             let sends = self.nodes[shard].shard.stats().sends;
@@ -81,7 +82,7 @@ impl World {
         let gone = gone.count().min(self.plan.clients as usize);
         let back = self.clients.len()..self.clients.len() + gone;
         for index in back.clone() {
-            self.come_as(Dialect::Strav);
+            self.come_as(Dialect::Strav, None);
             self.wires[index].heal();
             for request in [Request::Subscribe, Request::Publish { number: 0 }] {
                 for ping in self.ask_on(index, OPEN_CHANNEL, request) {
@@ -114,11 +115,16 @@ impl World {
         // Those who sent too fast are read again when their rate allows it.
         let at_rest = |world: &Self| {
             let is_paused = |wire: &Wire| wire.paused && !wire.closed;
+            let is_held_back = |index: usize| {
+                let (client, wire) = (&world.clients[index], &world.wires[index]);
+                let is_open = client.reads && client.is_open(wire);
+                wire.waited_at_door && is_open && world.checker.is_answered(index).is_err()
+            };
             world.now.monotonic_ms > world.asked_ms + DECIDED_MS
                 && !world
                     .present
                     .iter()
-                    .any(|index| is_paused(&world.wires[*index]))
+                    .any(|index| is_paused(&world.wires[*index]) || is_held_back(*index))
         };
         if !self.rest_until(by_ms, REST_MS, at_rest)? {
             return broken(
@@ -139,6 +145,7 @@ impl World {
             let (client, wire) = (&self.clients[index], &self.wires[index]);
             if client.reads && client.is_open(wire) {
                 self.checker.is_answered(index)?;
+                self.checker.is_told(index)?;
             }
             if wire.is_readable() || (wire.paused && !wire.closed) {
                 return broken("rest", format!("client {index} is not read any more"));
@@ -154,7 +161,10 @@ impl World {
             let client = &world.clients[index];
             // Who does not read cannot know that it was closed for that, and then what it had sent too
             // fast went with it.
-            client.is_open(&world.wires[index]) && (client.reads || world.is_open(index))
+            let wire = &world.wires[index];
+            // Nor is it known how much is still held back of who says nothing.
+            let is_known = client.is_alive || !wire.waited_at_door;
+            client.is_open(wire) && is_known && (client.reads || world.is_open(index))
         })?;
         self.check_subscriptions()?;
         self.check_accounts()
@@ -188,8 +198,9 @@ impl World {
     /// Shards have the subscriptions that their clients have, and the map has their topics.
     fn check_subscriptions(&self) -> Checked {
         let mut topics: BTreeSet<usize> = BTreeSet::new();
+        let mut is_all_known = true;
         for (shard, node) in self.nodes.iter().enumerate() {
-            let mut expected = 0;
+            let (mut expected, mut is_known) = (0, true);
             for index in node.conns.values().copied() {
                 let (client, wire) = (&self.clients[index], &self.wires[index]);
                 let is_there = match self.checker.id(index) {
@@ -197,18 +208,21 @@ impl World {
                     None => client.is_open(wire),
                 };
                 if is_there {
+                    // Who does not read does not know that its identity has ended.
+                    is_known &= !self.checker.may_have_ended(index);
                     let channels = self.checker.will_have(index);
                     expected += channels.len();
                     topics.extend(channels);
                 }
             }
             let subscriptions = node.shard.topics().subscriptions();
-            if subscriptions != expected {
+            is_all_known &= is_known;
+            if is_known && subscriptions != expected {
                 let what = format!("shard {shard} has {subscriptions} subscriptions: {expected}");
                 return broken("subscriptions", what);
             }
         }
-        if self.nodes.len() > 1 && self.interest.topics.len() != topics.len() {
+        if is_all_known && self.nodes.len() > 1 && self.interest.topics.len() != topics.len() {
             let what = format!(
                 "{} topics in the map: {}",
                 self.interest.topics.len(),
@@ -290,6 +304,10 @@ impl World {
                 let what = format!("shard {shard} keeps {left:?} (conns, topics, ..)");
                 return broken("phantoms", what);
             }
+        }
+        if !self.interest.users.is_empty() {
+            let what = format!("{} users stay in the map", self.interest.users.len());
+            return broken("phantoms", what);
         }
         if !self.interest.topics.is_empty() {
             let what = format!("{} topics stay in the map", self.interest.topics.len());

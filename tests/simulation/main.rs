@@ -2,14 +2,16 @@
 //! neighbours and its clock do.
 //!
 //! Method: several shards and their clients live in one process on a virtual clock. Half of the clients speak
-//! strav, the others ignis and shared-websocket, and all share their topics. One seeded
+//! strav, the others ignis and shared-websocket, and all share their topics; half of them speak for a user, some
+//! only for a while. The API sends to users, to connections and to everybody, and revokes. One seeded
 //! generator decides everything: who acts, how bytes are split, how much a socket takes, when a
 //! shard looks into its mailbox, flushes or ticks, when connections die and when decisions come. A
 //! checker that knows only what clients send and read judges every frame. The same seed gives the same
 //! run; a failing one tells how to see it again. [`faults::Fault`] lists what goes wrong, and a test
 //! fails if something there has not happened. There are two modes ([`plan::Mode`]):
 //!
-//! - **Bounded faults**: ticks are late by a second at most, shards hang for some steps, the clock jumps by seconds, and after some
+//! - **Bounded faults**: ticks are late by a second at most, so that no identity outlives its end for longer than
+//!   [`calls::LATE_END_MS_MAX`]; shards hang for some steps, the clock jumps by seconds, and after some
 //!   thousand steps faults stop, but for some peers that never read again. Safety is checked at
 //!   every step, and liveness at the end: everybody who reads gets everything that it is owed, every
 //!   decision is answered or given up, all who lost their connection can come back, mailboxes and outboxes
@@ -30,6 +32,7 @@
 
 mod acts;
 mod answers;
+mod calls;
 mod client;
 #[path = "../support/contract/mod.rs"]
 mod contract;
@@ -41,6 +44,7 @@ mod frames;
 mod plan;
 mod planted;
 mod steps;
+mod tokens;
 mod trace;
 mod turns;
 mod wires;
@@ -112,6 +116,11 @@ fn assert_exercised(mode: Mode, total: &Report) {
         idled,
         drains,
         exact_accounts,
+        revocations,
+        expired,
+        notices,
+        sent_off,
+        late_end_ms,
         ..
     } = *total;
     assert!(
@@ -121,6 +130,15 @@ fn assert_exercised(mode: Mode, total: &Report) {
     );
     assert_eq!(exact_accounts > 0, mode == Mode::Bounded);
     assert!(total.replies.iter().all(|count| *count > 0));
+    assert!(total.sends_read.iter().all(|count| *count > 0));
+    assert!(
+        [revocations, expired, notices, sent_off]
+            .iter()
+            .all(|count| *count > 0)
+    );
+    if mode == Mode::Bounded {
+        assert!(late_end_ms <= calls::LATE_END_MS_MAX, "{late_end_ms} ms");
+    }
     assert!(total.crossed.iter().all(|count| *count > 0));
 }
 

@@ -17,13 +17,14 @@ pub(crate) enum Happening {
     StalledRetried,
     ClientComes,
     AnswersCome,
+    ApiCalled,
     ConnectionDies,
     ShardHangs,
     DrainAdvances,
 }
 
 impl Happening {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::ClientActs,
         Self::BytesArrive,
         Self::ClientReads,
@@ -35,6 +36,7 @@ impl Happening {
         Self::StalledRetried,
         Self::ClientComes,
         Self::AnswersCome,
+        Self::ApiCalled,
         Self::ConnectionDies,
         Self::ShardHangs,
         Self::DrainAdvances,
@@ -50,7 +52,7 @@ impl Happening {
     }
 
     /// How often each happens, in the same order.
-    const WEIGHTS: [u32; Self::ALL.len()] = [12, 14, 8, 8, 8, 3, 4, 2, 3, 1, 2, 1, 1, 1];
+    const WEIGHTS: [u32; Self::ALL.len()] = [12, 14, 8, 8, 8, 3, 4, 2, 3, 1, 2, 2, 1, 1, 1];
 }
 
 /// How far faults go, and what is checked.
@@ -93,6 +95,8 @@ pub(crate) struct Plan {
     pub(crate) has_silence: bool,
     /// Clients in 16 whose window is small.
     pub(crate) narrow: u32,
+    /// Users whom half of the clients speak for.
+    pub(crate) users: u32,
     /// Clients in 16 that publish.
     pub(crate) publishers: u32,
     /// Whether the run ends with a drain, or comes to one on its way.
@@ -113,7 +117,10 @@ pub(crate) struct Plan {
 const REPLY_BYTES_MAX: usize = 1_400;
 
 /// How late ticks are where that has a bound: a shard that is busy for so long is hardly well.
-const LATE_MS_MAX: u64 = 1_000;
+pub(crate) const LATE_MS_MAX: u64 = 1_000;
+
+/// Milliseconds that pass at once, at most, until it comes to the end.
+pub(crate) const ELAPSE_MS_MAX: u32 = 400;
 
 /// A day: longer than any timer.
 const DAY_MS: u32 = 24 * 3_600 * 1_000;
@@ -150,9 +157,10 @@ impl Plan {
             has_ends: random.below(3) > 0,
             has_silence: random.below(3) > 0,
             narrow: [0, 4, 12][random.below(3) as usize],
+            users: 1 + random.below(4),
             publishers: if is_crowded { 1 } else { 6 + random.below(10) },
             drains: random.below(3) == 0,
-            elapse_ms_max: 1 + random.below(400),
+            elapse_ms_max: 1 + random.below(ELAPSE_MS_MAX),
             late: [0, 1, 8][random.below(3) as usize],
             late_ms_max: LATE_MS_MAX,
             clock_jump_ms_max: [0, 0, 5_000][random.below(3) as usize],

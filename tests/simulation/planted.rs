@@ -28,12 +28,22 @@ pub(crate) enum Bug {
     SwallowedUnsubscribe,
     /// Two letters of one publisher change places.
     SwappedLetters,
+    /// What is sent to a user goes to another one.
+    MisdirectedSend,
+    /// What is sent to somebody is sent twice.
+    SentTwice,
+    /// What is sent reaches those who were left out.
+    ExcludedGetIt,
+    /// An identity that is revoked lives on.
+    IgnoredRevocation,
+    /// An identity whose time is over lives on.
+    IgnoredExpiry,
     /// A letter goes to another topic's subscribers.
     WrongTopic,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::AckBeforeInterest,
         Self::DuplicateLetter,
         Self::LostJoin,
@@ -41,6 +51,11 @@ impl Bug {
         Self::NullForAbsent,
         Self::SwallowedUnsubscribe,
         Self::SwappedLetters,
+        Self::MisdirectedSend,
+        Self::SentTwice,
+        Self::ExcludedGetIt,
+        Self::IgnoredRevocation,
+        Self::IgnoredExpiry,
         Self::WrongTopic,
     ];
 
@@ -53,6 +68,9 @@ impl Bug {
             Self::LostRetry => &["framing", "C5"],
             Self::NullForAbsent | Self::WrongTopic => &["bodies"],
             Self::SwallowedUnsubscribe => &["C2"],
+            Self::MisdirectedSend | Self::ExcludedGetIt => &["addressee"],
+            Self::SentTwice => &["C4"],
+            Self::IgnoredRevocation | Self::IgnoredExpiry => &["identity"],
             Self::SwappedLetters => &["C3", "C5"],
         }
     }

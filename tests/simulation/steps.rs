@@ -31,6 +31,7 @@ impl World {
             Happening::ClientReads => self.for_some(Self::read_some),
             Happening::LettersTaken => {
                 let letters = 1 + self.random.below(6) as usize;
+                self.take_commands(node, letters)?;
                 self.take_letters(node, letters).map(drop)
             }
             Happening::Flushed => {
@@ -52,6 +53,12 @@ impl World {
             }),
             Happening::StalledRetried => self.retry_stalled(node).map(drop),
             Happening::AnswersCome => self.give_answers(),
+            Happening::ApiCalled => {
+                if !self.is_ending {
+                    self.call();
+                }
+                Ok(())
+            }
             Happening::ConnectionDies if self.is_calm => Ok(()),
             Happening::ConnectionDies => self.connection_dies(),
             Happening::ShardHangs => {
@@ -206,7 +213,7 @@ impl World {
                     };
                     let around = self.around(index);
                     self.checker.hear(index, &said, around)?;
-                    if let Said::Welcome(id) = said {
+                    if let Said::Welcome(id, _) = said {
                         self.look_up(index, id)?;
                     }
                 }
@@ -285,16 +292,19 @@ impl World {
         self.set_clock();
         self.trace.event("time", &[self.now.monotonic_ms]);
         self.give_answers()?;
+        self.let_expire();
         let first = self.random.below(self.plan.shards) as usize;
         for turn in 0..self.nodes.len() {
             let shard = (first + turn) % self.nodes.len();
             if self.misses_tick(shard) {
                 continue;
             }
+            self.take_commands(shard, usize::MAX)?;
             let before = self.watch_interest(shard);
             let closed_before = self.nodes[shard].shard.stats().closed_for(Cause::Idle);
             self.nodes[shard].shard.handle_tick(self.now);
             self.nodes[shard].ticked_ms = self.now.monotonic_ms;
+            self.note_expired(shard);
             self.judge_idle(shard, closed_before)?;
             self.hide_interest(shard, &before);
             self.end_turn(shard)?;

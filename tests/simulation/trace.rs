@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::contract::{Broken, Dialect, Reply};
+use crate::contract::{Broken, Dialect, Reply, To};
 use crate::faults::Tally;
 use crate::plan::Mode;
 
@@ -59,6 +59,16 @@ pub(crate) struct Report {
     pub(crate) replies: [u64; Reply::ALL.len()],
     /// Messages read of what another dialect's client published, by the reader's dialect.
     pub(crate) crossed: [u64; Dialect::ALL.len()],
+    /// Of what was sent to users, connections and everybody, messages read, in this order.
+    pub(crate) sends_read: [u64; To::KINDS],
+    /// Calls to end identities, identities whose time ran out, and clients that were told of either.
+    pub(crate) revocations: u64,
+    pub(crate) expired: u64,
+    pub(crate) notices: u64,
+    /// Clients that were closed for that.
+    pub(crate) sent_off: u64,
+    /// The longest time after its end for which an identity was still held, while no shard hung.
+    pub(crate) late_end_ms: u64,
     /// Times a bug was planted.
     pub(crate) planted: u64,
     pub(crate) steps: u64,
@@ -86,6 +96,14 @@ impl Report {
         for (sum, more) in self.replies.iter_mut().zip(other.replies) {
             *sum += more;
         }
+        for (sum, more) in self.sends_read.iter_mut().zip(other.sends_read) {
+            *sum += more;
+        }
+        self.revocations += other.revocations;
+        self.expired += other.expired;
+        self.notices += other.notices;
+        self.sent_off += other.sent_off;
+        self.late_end_ms = self.late_end_ms.max(other.late_end_ms);
         for (sum, more) in self.crossed.iter_mut().zip(other.crossed) {
             *sum += more;
         }

@@ -191,6 +191,7 @@ impl World {
                 || wire.idled
                 || wire.closed
                 || wire.server_finished
+                || self.checker.may_have_ended(index)
                 || self.is_draining;
             let is_right = if number == client.shard {
                 found == wire.key || (found.is_none() && may_be_over)
@@ -212,6 +213,10 @@ impl World {
         let is_right = match (code, reason) {
             (Some(1013), "slow consumer") => wire.squeezed,
             (Some(1001), "idle timeout") => wire.idled,
+            (Some(1008), "unauthorized") | (Some(4003), "Authentication failed") => {
+                self.report.sent_off += 1;
+                return self.checker.may_close(index);
+            }
             (Some(1001), "server shutting down" | "Server shutting down") => self.is_draining,
             (code, reason) => match client.ending {
                 // What a slow one had waiting may be cut when it closes: it does not want it.
@@ -244,7 +249,11 @@ impl World {
             || (client.dialect == Dialect::Ignis && wire.idled);
         let waited_ms = self.now.monotonic_ms - wire.accepted_ms;
         let was_refused = client.status.is_none() && waited_ms >= HANDSHAKE_MS;
-        let is_forced = wire.squeezed || wire.idled || was_refused || self.is_draining;
+        let is_forced = wire.squeezed
+            || wire.idled
+            || was_refused
+            || self.is_draining
+            || self.checker.may_have_ended(index);
         let is_cut_off = wire.closed && (is_forced || client.ending.is_some());
         if !is_explained && !is_cut_off {
             return broken(

@@ -18,6 +18,9 @@ pub(crate) struct Wire {
     pub(crate) to_server: Vec<u8>,
     /// Some of what the client has sent never arrives.
     pub(crate) has_lost: bool,
+    /// It was asked about at the door: what was sent meanwhile may be more than its rate allows, and is
+    /// then held back without a pause that anybody could see.
+    pub(crate) waited_at_door: bool,
     /// Bytes that have arrived at the shard.
     pub(crate) arrived: usize,
     pub(crate) to_client: Vec<u8>,
@@ -64,6 +67,7 @@ impl Wire {
             key: None,
             to_server: Vec::new(),
             has_lost: false,
+            waited_at_door: false,
             arrived: 0,
             to_client: Vec::new(),
             window,

@@ -2,7 +2,7 @@
 //! decides everything. What can happen in it is in [`crate::steps`], how it ends in
 //! [`crate::finish`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use shardcast::base::ids::{IdKey, ShardId};
@@ -11,7 +11,7 @@ use shardcast::base::random::Random;
 use shardcast::base::slab::Key;
 use shardcast::base::time::Now;
 use shardcast::dialect::ignis::{Encryption, Ignis, IgnisConfig};
-use shardcast::dialect::shared_websocket::{Settings, SharedWebsocket};
+use shardcast::dialect::shared_websocket::{Role, Settings, SharedWebsocket};
 use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
@@ -25,12 +25,14 @@ use shardcast::engine::publication::AppId;
 use shardcast::engine::shard::{Shard, ShardConfig};
 
 use crate::answers::Answer;
+use crate::calls::Command;
 use crate::client::{Client, path};
 use crate::contract::{Around, Checked, Checker, Dialect};
 use crate::decider::{Law, Script, channels};
 use crate::faults::Fault;
 use crate::plan::{Mode, Plan};
 use crate::planted::{Bug, Planted};
+use crate::tokens::Token;
 use crate::trace::{Report, TellSeed, Trace, Violation};
 use crate::wires::Wire;
 
@@ -44,10 +46,14 @@ pub(crate) const HANDSHAKE_MS: u64 = 600_000;
 pub(crate) struct Node {
     pub(crate) shard: Shard,
     pub(crate) inbox: Inbox<()>,
+    /// What the control plane wants of it, oldest first.
+    pub(crate) lane: VecDeque<Command>,
     /// Its connections until they are released, and whose they are.
     pub(crate) conns: BTreeMap<Key, usize>,
     /// When it last ticked.
     pub(crate) ticked_ms: u64,
+    /// When it was last found hanging.
+    pub(crate) hung_ms: u64,
     /// Another shard has emptied its mailbox: what is stalled may be tried again.
     pub(crate) is_woken: bool,
     /// The phase of the drain that it is in, and the last of which it has reported the end.
@@ -64,6 +70,7 @@ pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) nodes: Vec<Node>,
     pub(crate) interest: Arc<Interest>,
+    pub(crate) id_key: IdKey,
     pub(crate) channels: Vec<String>,
     /// By client, as are the wires.
     pub(crate) clients: Vec<Client>,
@@ -72,6 +79,10 @@ pub(crate) struct World {
     pub(crate) present: Vec<usize>,
     pub(crate) checker: Checker,
     pub(crate) answers: Vec<Answer>,
+    /// By client: when the identity ends that it was given last.
+    pub(crate) lives: BTreeMap<usize, u64>,
+    /// Those of them whose time is over, and whose shard has not seen it yet.
+    pub(crate) expiring: BTreeSet<usize>,
     /// When a question was asked last.
     pub(crate) asked_ms: u64,
     pub(crate) is_draining: bool,
@@ -129,10 +140,18 @@ fn endpoint(dialect: Dialect, plan: &Plan) -> Endpoint {
                 encryption: Encryption::Off,
                 encryption_info: String::new(),
             })),
-            Dialect::SharedWebsocket => Box::new(SharedWebsocket::new(Settings::default())),
+            Dialect::SharedWebsocket => {
+                let mut settings = Settings::default();
+                settings.names.set(Role::AuthOk, "auth.ok");
+                Box::new(SharedWebsocket::new(settings))
+            }
         },
         origins: Vec::new(),
-        door: Door::default(),
+        door: Door {
+            reads_tokens: true,
+            query_parameter: Some("token".to_owned()),
+            ..Door::default()
+        },
         decider: Box::new(Script),
         limits: plan.limits,
     }
@@ -160,12 +179,15 @@ impl World {
             now,
             nodes,
             interest,
+            id_key: Self::id_key(seed),
             channels,
             clients: Vec::new(),
             wires: Vec::new(),
             present: Vec::new(),
             checker,
             answers: Vec::new(),
+            lives: BTreeMap::new(),
+            expiring: BTreeSet::new(),
             asked_ms: now.monotonic_ms,
             is_draining: false,
             drained_by_ms: 0,
@@ -194,7 +216,7 @@ impl World {
                             timeout_ms: HANDSHAKE_MS,
                         },
                         admission: admission.clone(),
-                        id_key: IdKey::new([seed as u8; 16]),
+                        id_key: Self::id_key(seed),
                         seed,
                         interest: Arc::clone(interest),
                         mesh,
@@ -203,7 +225,9 @@ impl World {
                 ),
                 inbox,
                 conns: BTreeMap::new(),
+                lane: VecDeque::new(),
                 ticked_ms: now.monotonic_ms,
+                hung_ms: 0,
                 is_woken: false,
                 phase: None,
                 drained: None,
@@ -233,6 +257,7 @@ impl World {
         } else {
             self.stop_faults();
             self.fence_all();
+            self.send_to_all();
             let back = self.come_back();
             self.come_to_rest()?;
             self.are_there(&back)?;
@@ -245,10 +270,11 @@ impl World {
     pub(crate) fn come(&mut self) {
         let others = [Dialect::Ignis, Dialect::SharedWebsocket];
         let dialect = others.get(self.random.below(4) as usize);
-        self.come_as(*dialect.unwrap_or(&Dialect::Strav));
+        let token = self.random_token();
+        self.come_as(*dialect.unwrap_or(&Dialect::Strav), token);
     }
 
-    pub(crate) fn come_as(&mut self, dialect: Dialect) {
+    pub(crate) fn come_as(&mut self, dialect: Dialect, token: Option<Token>) {
         let index = self.clients.len();
         let shard = self.random.below(self.plan.shards) as usize;
         let is_narrow = self.random.below(16) < self.plan.narrow;
@@ -260,7 +286,7 @@ impl World {
         let is_fickle = is_narrow && self.random.below(2) == 0;
         let mut wire = Wire::new(window, is_fickle, self.now.monotonic_ms);
         let publishes = self.random.below(16) < self.plan.publishers;
-        let client = Client::new(dialect, shard, publishes, &mut wire);
+        let client = Client::new(dialect, shard, publishes, token, &mut wire);
         self.clients.push(client);
         self.wires.push(wire);
         self.present.push(index);
@@ -290,6 +316,8 @@ impl World {
             steps: self.trace.step,
             replies: self.checker.replies,
             crossed: self.checker.crossed,
+            sends_read: self.checker.sends_read,
+            notices: self.checker.notices,
             conns: self.clients.len() as u64,
             messages_read: (0..self.clients.len())
                 .map(|client| self.checker.messages(client))

@@ -20,6 +20,9 @@ impl Checker {
             data: got,
             id,
         } = message;
+        if let Some(number) = event.strip_prefix("to.") {
+            return self.sent_message(client, number, got, around);
+        }
         let names = || {
             let (publisher, rest) = event.split_once('.')?;
             let (of, number) = rest.split_once('.')?;
@@ -59,16 +62,25 @@ impl Checker {
             }
         };
         if publisher == client {
-            seat.got_own(channel, number, &self.sent)?;
+            seat.got_own(channel, number, &self.channels, &self.sent)?;
         }
         seat.messages += 1;
         if !seat.members.contains_key(&channel) && seat.may_have_joined(channel) {
-            seat.begin(channel, usize::MAX);
+            seat.begin(channel, usize::MAX, &self.channels);
         }
         let may_have_been_away = seat.may_have_been_away(channel);
         let Some(membership) = seat.members.get_mut(&channel) else {
             return broken("C2", format!("{who}, {}", seat.why_no_member(channel)));
         };
+        let needs_identity =
+            self.channels[channel].needs_login || seat.dialect.closes_without_identity();
+        if let Some(over) = &seat.speaker.over
+            && needs_identity
+            && places[number] >= over.places[channel]
+        {
+            let what = format!("{who} was sent after the end of its identity");
+            return broken("identity", what);
+        }
         let is_first = membership.heard.insert(publisher);
         if let Some(gap) = gap.filter(|_| !may_have_been_away) {
             let first_owed = places.partition_point(|place| *place < membership.since) as u64;

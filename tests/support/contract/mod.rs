@@ -10,6 +10,10 @@
 //! order in which the publications of the channel were sent. A subscriber must get, in order and
 //! without a gap from the first that it gets, at least all that were sent after it read its `ok`.
 //!
+//! What is sent to a user, to a connection or to everybody is numbered as well: those who are known to be meant get
+//! all of it, in order, and nobody else any ([`sends`]). For whom a client speaks is known from what it reads, until
+//! it is told that this has ended ([`identities`]).
+//!
 //! The simulation tells everything in the order in which it happened. Clients on real sockets and threads
 //! note a request before they send it and a text after they have read it: what is noted as later than
 //! an `ok` then was later, and nothing is owed that may have been earlier.
@@ -22,10 +26,12 @@
 mod broken;
 mod dialects;
 mod ends;
+mod identities;
 mod messages;
 mod owed;
 mod said;
 mod seat;
+mod sends;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +39,11 @@ use shardcast::base::ids::Ulid;
 
 pub(crate) use broken::{Broken, Checked, broken};
 pub(crate) use dialects::{Dialect, publish_text};
+pub(crate) use identities::{EXPIRED, user_name};
 pub(crate) use said::{Channel, Message, Reply, Request, Said, data};
-use seat::{Asked, Seat};
+use seat::{Asked, Seat, Wish};
+use sends::Send;
+pub(crate) use sends::To;
 
 /// What else must be known to judge what a client reads.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +74,14 @@ pub(crate) struct Checker {
     pub(crate) replies: [u64; Reply::ALL.len()],
     /// By dialect of the reader: messages read that a client of another one published.
     pub(crate) crossed: [u64; Dialect::ALL.len()],
+    /// What was sent to users, connections and everybody.
+    sends: Vec<Send>,
+    /// By shard: how many of these it has handled.
+    handled: Vec<usize>,
+    /// Of these, messages read, by kind of receiver.
+    pub(crate) sends_read: [u64; To::KINDS],
+    /// Notices read of the end of an identity.
+    pub(crate) notices: u64,
 }
 
 impl Checker {
@@ -85,6 +102,10 @@ impl Checker {
             missing: 0,
             replies: [0; Reply::ALL.len()],
             crossed: [0; Dialect::ALL.len()],
+            sends: Vec::new(),
+            handled: Vec::new(),
+            sends_read: [0; To::KINDS],
+            notices: 0,
         }
     }
 
@@ -114,37 +135,37 @@ impl Checker {
                 Some(Reply::TooMany)
             }
             Request::Subscribe => {
-                is_granted = rules.subscribe == Reply::Ok;
+                let outcome = rules.subscribed(seat.speaker.will_be_known);
+                is_granted = outcome == Reply::Ok;
                 if is_granted {
                     seat.will_have.insert(channel);
                 }
-                Some(rules.subscribe)
+                Some(outcome)
             }
             Request::Publish { number } => {
                 let places = self.places.entry((client, channel)).or_default();
                 assert_eq!(places.len(), number, "numbers count up");
                 places.push(self.sent[channel]);
                 self.sent[channel] += 1;
-                if rules.publish.is_none() {
+                let outcome = rules.published(seat.speaker.will_be_known);
+                if outcome.is_none() {
                     self.publishers[channel].insert(client);
                 }
-                rules.publish
+                outcome
             }
         };
+        let is_known = seat.speaker.will_be_known;
+        let reply = outcome.and_then(|outcome| seat.dialect.told(outcome, is_known));
         seat.pending.push_back(Asked {
-            request: Some((request, channel)),
-            reply: outcome.and_then(|outcome| seat.dialect.told(outcome)),
             is_granted,
+            ..Asked::new(Wish::On(channel, request), reply)
         });
     }
 
     /// A client asks for what its dialect answers for certain.
     pub(crate) fn ask_fence(&mut self, client: usize) {
-        self.seats[client].pending.push_back(Asked {
-            request: None,
-            reply: Some(Reply::Fence),
-            is_granted: false,
-        });
+        let asked = Asked::new(Wish::Fence, Some(Reply::Fence));
+        self.seats[client].pending.push_back(asked);
     }
 
     /// A client sends a ping.
@@ -170,43 +191,54 @@ impl Checker {
         self.is_open(client)?;
         let seat = &mut self.seats[client];
         match *said {
-            Said::Welcome(_) if seat.id.is_some() => broken("welcome", "a second one"),
-            Said::Welcome(id) => {
+            Said::Welcome(..) if seat.id.is_some() => broken("welcome", "a second one"),
+            Said::Welcome(id, user) => {
                 seat.id = Some(id);
-                Ok(())
+                self.is_let_in(client, user)
             }
             _ if seat.id.is_none() && seat.dialect.welcomes() => {
                 broken("welcome", format!("{said:?} came before it"))
             }
             Said::Ping => Ok(()),
-            Said::Reply(reply, channel) => self.reply(client, reply, channel),
+            Said::Leave => self.may_close(client),
+            Said::Reply(reply, about) => self.reply(client, reply, about),
+            Said::Revoked(reason) => self.notice(client, reason),
             Said::Message(message) => self.message(client, message, around),
         }
     }
 
-    /// A client is told `got`, about the channel `on` if the answer names one.
-    fn reply(&mut self, client: usize, got: Reply, on: Option<&str>) -> Checked {
+    /// A client is told `got`, about the channel or the user that the answer names, if it does.
+    fn reply(&mut self, client: usize, got: Reply, about: Option<&str>) -> Checked {
         let seat = &mut self.seats[client];
         while let Some(asked) = seat.pending.pop_front() {
-            let Some(expected) = asked.reply else {
-                seat.take_effect(&asked, &self.sent);
-                continue;
+            let expected_about = match asked.wish {
+                Wish::On(channel, _) => Some(self.channels[channel].name.clone()),
+                Wish::LogIn(user) => user.map(user_name),
+                Wish::Fence | Wish::LogOut => None,
             };
-            let name = |(_, channel): (Request, usize)| self.channels[channel].name.as_str();
-            let expected_on = asked.request.map(name);
-            if expected_on != on || expected != got {
-                let what = format!(
-                    "client {client} got {got:?} for {on:?}, but {:?} of {expected_on:?} came \
-                     first and gives {expected:?}",
-                    asked.request
-                );
-                return broken("replies", what);
+            let is_this = |reply| reply == got && expected_about.as_deref() == about;
+            match asked.reply {
+                None if asked.may_be_refused && is_this(Reply::LoginRequired) => {}
+                None => {
+                    seat.take_effect(&asked, &self.channels, &self.sent);
+                    continue;
+                }
+                Some(expected) if is_this(expected) => {
+                    seat.take_effect(&asked, &self.channels, &self.sent);
+                }
+                Some(expected) => {
+                    let what = format!(
+                        "client {client} got {got:?} about {about:?}, but {:?} came first and \
+                         gives {expected:?} about {expected_about:?}",
+                        asked.wish
+                    );
+                    return broken("replies", what);
+                }
             }
             self.replies[got as usize] += 1;
-            seat.take_effect(&asked, &self.sent);
             return Ok(());
         }
-        let what = format!("client {client} got {got:?} for {on:?}, which it did not ask");
+        let what = format!("client {client} got {got:?} about {about:?}, which it did not ask");
         broken("replies", what)
     }
 
@@ -223,6 +255,13 @@ impl Checker {
     /// Messages that a client has read.
     pub(crate) fn messages(&self, client: usize) -> u64 {
         self.seats[client].messages
+    }
+
+    /// The channels that a client may be a member of now or soon: no more than these.
+    pub(crate) fn may_have(&self, client: usize) -> BTreeSet<usize> {
+        let seat = &self.seats[client];
+        let asked = seat.pending.iter().filter_map(Asked::channel);
+        asked.chain(seat.members.keys().copied()).collect()
     }
 
     /// Channels of a client when all it has sent has been handled.

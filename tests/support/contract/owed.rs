@@ -9,8 +9,8 @@ impl Checker {
         let pending = &self.seats[client].pending;
         let mut may_wait = false;
         for asked in pending {
-            let channel = asked.request.map(|(_, channel)| &self.channels[channel]);
-            may_wait |= channel.is_some_and(|channel| channel.may_wait);
+            let channel = asked.channel().map(|channel| &self.channels[channel]);
+            may_wait |= asked.is_of_identity() || channel.is_some_and(|channel| channel.may_wait);
             if asked.reply.is_some() && !may_wait {
                 return broken("replies", format!("client {client} never got {asked:?}"));
             }
@@ -47,6 +47,7 @@ impl Checker {
         is_settled: &[bool],
         around: Around,
     ) -> Checked {
+        self.has_all_sends(client, around)?;
         for (channel, membership) in &self.seats[client].members {
             if membership.is_ending {
                 continue;

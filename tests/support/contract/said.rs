@@ -9,13 +9,33 @@ pub(crate) struct Channel {
     pub(crate) name: String,
     /// What becomes of a subscribe of somebody who is not a member.
     pub(crate) subscribe: Reply,
+    /// Whether nobody is let in without an identity.
+    pub(crate) needs_login: bool,
     /// What is wrong with a publish; nothing when it is accepted.
     pub(crate) publish: Option<Reply>,
     /// Whether a request here may have to wait for a decision.
     pub(crate) may_wait: bool,
 }
 
-/// What a client asked for.
+impl Channel {
+    /// What becomes of a subscribe of somebody who has an identity, or has none.
+    pub(super) fn subscribed(&self, is_known: bool) -> Reply {
+        match self.subscribe {
+            Reply::Ok if self.needs_login && !is_known => Reply::Unauthorized,
+            outcome => outcome,
+        }
+    }
+
+    /// The same of a publish.
+    pub(super) fn published(&self, is_known: bool) -> Option<Reply> {
+        if self.needs_login && !is_known {
+            return Some(Reply::Unauthorized);
+        }
+        self.publish
+    }
+}
+
+/// What a client asked for on a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Request {
     Subscribe,
@@ -35,12 +55,16 @@ pub(crate) enum Reply {
     LoginRequired,
     /// It is a member of as many channels as one may be.
     TooMany,
+    /// It speaks for the user that its token names.
+    LoggedIn,
+    /// Its token is wrong, and it speaks for nobody.
+    TokenRejected,
     /// A fence has been reached.
     Fence,
 }
 
 impl Reply {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Ok,
         Self::Unauthorized,
         Self::AuthorizationFailed,
@@ -48,6 +72,8 @@ impl Reply {
         Self::PublishFailed,
         Self::LoginRequired,
         Self::TooMany,
+        Self::LoggedIn,
+        Self::TokenRejected,
         Self::Fence,
     ];
 }
@@ -55,11 +81,15 @@ impl Reply {
 /// What a text of the server says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said<'t> {
-    /// The connection's id.
-    Welcome(Ulid),
-    /// The answer to a request, and the channel that it names.
+    /// The connection's id, and for whom it speaks if that is said.
+    Welcome(Ulid, Option<&'t str>),
+    /// The answer to a wish, and the channel or user that it names.
     Reply(Reply, Option<&'t str>),
+    /// The identity has ended, for this reason.
+    Revoked(&'t str),
     Message(Message<'t>),
+    /// It is to be closed, since its identity has ended.
+    Leave,
     Ping,
 }
 

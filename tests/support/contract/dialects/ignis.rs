@@ -10,15 +10,22 @@ pub(super) fn read(text: &str) -> Option<Said<'_>> {
     match event {
         "connected" => {
             let (id, rest) = between(data?, r#"{"id":""#, r#""}"#)?.split_once('"')?;
+            let (user, rest) = match rest.strip_prefix(r#","userId":""#) {
+                Some(rest) => rest
+                    .split_once('"')
+                    .map(|(user, rest)| (Some(user), rest))?,
+                None => (None, rest),
+            };
             let _time = rest.strip_prefix(r#","time":""#)?;
-            Some(Said::Welcome(Ulid::parse_uuid(id.as_bytes())?))
+            Some(Said::Welcome(Ulid::parse_uuid(id.as_bytes())?, user))
         }
         "error" => {
-            let reply = match between(data?, r#"{"message":""#, r#""}"#)? {
-                "Already authenticated" => Reply::Fence,
+            let said = match between(data?, r#"{"message":""#, r#""}"#)? {
+                "Already authenticated" => Said::Reply(Reply::Fence, None),
+                "Authentication failed" => Said::Leave,
                 _ => return None,
             };
-            Some(Said::Reply(reply, None))
+            Some(said)
         }
         event => Some(Said::Message(Message {
             channel: None,

@@ -46,15 +46,15 @@ impl Dialect {
     }
 
     /// What a request that comes to `reply` is told; nothing where the dialect has no word for it.
-    pub(super) fn told(self, reply: Reply) -> Option<Reply> {
+    /// `is_known`: whether its client has an identity.
+    pub(super) fn told(self, reply: Reply, is_known: bool) -> Option<Reply> {
         match self {
             Self::Strav if reply == Reply::TooMany => Some(Reply::Unauthorized),
             Self::Strav => Some(reply),
             Self::Ignis => None,
-            // Nobody here has logged in, and whoever has not is told to.
             Self::SharedWebsocket => match reply {
                 Reply::Ok => None,
-                Reply::Unauthorized => Some(Reply::LoginRequired),
+                Reply::Unauthorized if !is_known => Some(Reply::LoginRequired),
                 other => Some(other),
             },
         }

@@ -8,8 +8,19 @@ pub(super) fn read(text: &str) -> Option<Said<'_>> {
         return Some(Said::Reply(Reply::Fence, None));
     }
     let (event, data) = two_keys(text)?;
-    if event == "error" {
-        return read_error(data?);
+    match event {
+        "error" => return read_error(data?),
+        "auth.ok" => {
+            let user = between(data?, r#"{"userId":""#, r#""}"#)?;
+            return Some(Said::Reply(Reply::LoggedIn, Some(user)));
+        }
+        "$auth:revoked" => {
+            return Some(match between(data?, r#"{"reason":""#, r#""}"#)? {
+                "invalid_token" => Said::Reply(Reply::TokenRejected, None),
+                reason => Said::Revoked(reason),
+            });
+        }
+        _ => {}
     }
     // No event's name here has a colon, but channels do.
     let (channel, event) = match event.rsplit_once(':') {
@@ -32,6 +43,7 @@ fn read_error(data: &str) -> Option<Said<'_>> {
     };
     let reply = match message {
         "Authentication required" => Reply::LoginRequired,
+        "Not allowed" => Reply::Unauthorized,
         "Too many channels" => Reply::TooMany,
         "Authorization failed" => Reply::AuthorizationFailed,
         "Publish not allowed" => Reply::PublishDenied,

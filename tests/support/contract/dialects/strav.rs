@@ -14,7 +14,7 @@ pub(super) fn read(text: &str) -> Option<Said<'_>> {
     }
     let ulid = |text: &str| Ulid::parse(text.as_bytes());
     if let Some(id) = between(text, r#"{"t":"welcome","id":""#, r#""}"#) {
-        return Some(Said::Welcome(ulid(id)?));
+        return Some(Said::Welcome(ulid(id)?, None));
     }
     if let Some(channel) = between(text, r#"{"t":"ok","c":""#, r#""}"#) {
         return Some(Said::Reply(Reply::Ok, Some(channel)));
