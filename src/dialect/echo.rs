@@ -2,7 +2,8 @@
 
 use crate::codec::ws::MessageKind;
 use crate::codec::ws::{OpCode, write_frame};
-use crate::engine::dialect::{Actions, ConnView, Decision, Dialect, Message};
+use crate::engine::actions::Actions;
+use crate::engine::dialect::{ConnView, Decision, Dialect, Message};
 use crate::engine::publication::Publication;
 
 /// The dialect.

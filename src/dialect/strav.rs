@@ -17,8 +17,9 @@ use std::borrow::Cow;
 use crate::codec::json::{Value, scan_object, write_string};
 use crate::codec::ws::MessageKind;
 use crate::codec::ws::{OpCode, write_frame, write_frame_with};
+use crate::engine::actions::{Actions, Publish};
 use crate::engine::dialect::{
-    Actions, ConnView, Decision, Dialect, Message, Publish, PublishOutcome, SubscribeOutcome,
+    ConnView, Decision, Dialect, Message, PublishOutcome, SubscribeOutcome,
 };
 use crate::engine::publication::{DataKind, MessageId, Publication};
 

@@ -1,7 +1,7 @@
 //! A connection that cannot handle its next message yet, and the messages that wait for it.
 
+use super::actions::{Actions, Publish};
 use super::decider::Verdict;
-use super::dialect::{Actions, Publish};
 use crate::base::limits::PARKED_BYTES_MAX;
 use crate::codec::ws::CloseCode;
 use crate::codec::ws::MessageKind;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::actions::{Dispatch, Publish, To};
 use super::busy::Wait;
 use super::conn::Conn;
-use super::dialect::{Dialect, Dispatch, Publish, To};
+use super::dialect::Dialect;
 use super::endpoint::Endpoint;
 use super::interest::ShardMask;
 use super::mailbox::Posted;

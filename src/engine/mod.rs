@@ -4,6 +4,7 @@
 //! It reads no clock, makes no system call, spawns nothing and knows no async: the same code runs
 //! under io_uring, under epoll, in a benchmark without sockets and in a seeded simulation.
 
+pub mod actions;
 pub mod addresses;
 pub mod admission;
 pub mod decider;

@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::actions::{Action, Actions, Dispatch, Publish, To};
 use super::busy::{Gate, Request, Wait};
 use super::decider::{Asked, Handling, Inquiry, Question, Ruling, Verdict};
-use super::dialect::{
-    Action, Actions, Decision, Dispatch, Message, Publish, PublishOutcome, SubscribeOutcome, To,
-};
+use super::dialect::{Decision, Message, PublishOutcome, SubscribeOutcome};
 use super::disconnect::Cause;
 use super::shard::Shard;
 use super::topic_table::{Joined, set_index};

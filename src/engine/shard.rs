@@ -18,10 +18,11 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::actions::Actions;
 use super::admission::{Admission, Admit};
 use super::conn::{Conn, NEVER_MS, Phase};
 use super::decider::Asked;
-use super::dialect::{Actions, ConnView, Dialect};
+use super::dialect::{ConnView, Dialect};
 use super::disconnect::Cause;
 use super::drain::Drain;
 use super::endpoint::Endpoint;

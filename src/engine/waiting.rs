@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::actions::Actions;
 use super::busy::{Busy, PeerEnd, Request, Wait};
 use super::decider::{Admission, Asked, Inquiry, Proof, Verdict};
-use super::dialect::{Actions, Message, PublishOutcome};
+use super::dialect::{Message, PublishOutcome};
 use super::disconnect::{Cause, Disconnect};
 use super::shard::Shard;
 use crate::base::slab::Key;

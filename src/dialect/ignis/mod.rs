@@ -33,8 +33,9 @@ use self::request::{Offer, Request, is_room_name};
 use self::sealing::{Handshake, Sealer};
 use crate::base::ids::Ulid;
 use crate::codec::ws::{CloseCode, OpCode, write_frame_with};
+use crate::engine::actions::Actions;
 use crate::engine::dialect::{
-    Actions, AuthenticateOutcome, ConnView, Decision, Dialect, DialectState, Message,
+    AuthenticateOutcome, ConnView, Decision, Dialect, DialectState, Message,
 };
 use crate::engine::disconnect::{Cause, Disconnect};
 use crate::engine::publication::Publication;

@@ -36,9 +36,9 @@ use self::request::Request;
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::codec::json::{write_joined, write_string};
 use crate::codec::ws::{CloseCode, MessageKind, OpCode, write_frame, write_frame_with};
+use crate::engine::actions::{Actions, Publish};
 use crate::engine::dialect::{
-    Actions, AuthenticateOutcome, ConnView, Decision, Dialect, Message, Publish, PublishOutcome,
-    SubscribeOutcome,
+    AuthenticateOutcome, ConnView, Decision, Dialect, Message, PublishOutcome, SubscribeOutcome,
 };
 use crate::engine::disconnect::{Cause, Disconnect};
 use crate::engine::publication::{DataKind, Publication};

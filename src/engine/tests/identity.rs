@@ -1,8 +1,8 @@
 //! Who a connection is: said by a message, kept, changed, and ended.
 
 use super::*;
+use crate::engine::actions::{Actions, Dispatch, To};
 use crate::engine::decider::{Inquiry, Proof};
-use crate::engine::dialect::{Actions, Dispatch, To};
 
 pub(super) fn identity(user: &str, lives_ms: Option<u64>, now: Now) -> Arc<Identity> {
     Arc::new(Identity {

@@ -20,10 +20,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use self::bench::*;
+use super::actions::{Actions, Publish};
 use super::addresses::AddressLimits;
 use super::admission::Admission;
 use super::decider::{Decider, Handling, Question, Ruling, Verdict};
-use super::dialect::{Actions, ConnView, Decision, Dialect, DialectState, Message, Publish};
+use super::dialect::{ConnView, Decision, Dialect, DialectState, Message};
 use super::disconnect::{Cause, Disconnect};
 use super::door::Door;
 use super::endpoint::Endpoint;

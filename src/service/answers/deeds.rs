@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::base::ids::Ulid;
-use crate::engine::dialect::{Actions, Dispatch, To};
+use crate::engine::actions::{Actions, Dispatch, To};
 use crate::engine::disconnect::Disconnect;
 use crate::service::webhook::{Action, Exclude, Said, Target};
 

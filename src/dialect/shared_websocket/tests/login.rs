@@ -4,8 +4,8 @@ use super::bench::{Bench, Got, identity, join, refused, text};
 use crate::base::limits::DECISION_TIMEOUT;
 use crate::base::time::millis;
 use crate::dialect::shared_websocket::{Role, Settings};
+use crate::engine::actions::Actions;
 use crate::engine::decider::{Admission, Inquiry, Proof, Verdict};
-use crate::engine::dialect::Actions;
 use crate::engine::door::Door;
 
 const LOGIN: &str = r#"{"event":"$auth:login","data":{"token":"JWT"}}"#;
