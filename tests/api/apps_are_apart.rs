@@ -164,6 +164,7 @@ fn idempotency_key_belongs_to_one_request_of_one_app() {
             json!({"data": 2}),
             json!({"data": null}),
             json!({"event": "f"}),
+            json!({"id": "mine"}),
             json!({"channel": "d"}),
             json!({"exclude": ids[0]}),
             json!({"to": {"user": "u2"}}),

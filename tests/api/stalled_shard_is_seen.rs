@@ -199,6 +199,32 @@ fn partial_tells_what_may_still_arrive_from_what_cannot() {
     }
 }
 
+/// Who gets no answer in time hangs up and asks again: with its key, that is not once more.
+#[test]
+fn request_that_was_given_up_and_is_made_again_happens_once() {
+    for driver in drivers() {
+        let server = server(driver, &[]);
+        let api = api(&server);
+        let [mut moving, mut standing] = subscribers(&server);
+        let keyed = |id: &str| {
+            let body = json!({"channel": "on-both", "event": "e", "id": id, "idempotency_key": id});
+            body.to_string()
+        };
+        let stopped = Stopped::shard(&server, 1);
+        let mut given_up = Kept::connect(api);
+        given_up.ask("POST", "/v1/publish", &keyed("x"));
+        // Both shards have been told.
+        assert_eq!(id(&mut moving), "x");
+        drop(given_up);
+        assert_eq!(get(api, "/healthz").status, 200);
+        drop(stopped);
+        assert_eq!(post(api, "/v1/publish", &keyed("x")).ok()["subscribers"], 2);
+        post(api, "/v1/publish", &keyed("y")).ok();
+        assert_eq!(id(&mut moving), "y");
+        assert_eq!([id(&mut standing), id(&mut standing)], ["x", "y"]);
+    }
+}
+
 #[test]
 fn shard_that_never_moves_again_aborts_the_process() {
     for driver in drivers() {

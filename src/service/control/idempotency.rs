@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use super::Control;
 use super::error::ApiError;
 use super::publish::{Published, bad_name};
-use crate::engine::publication::{AppId, Publication};
+use crate::engine::publication::{AppId, MessageId, Publication};
 
 /// How long a key is known: longer than a caller goes on trying.
 const KEPT: Duration = Duration::from_secs(5 * 60);
@@ -66,7 +67,7 @@ impl Answered {
 impl Control {
     /// Publishes, unless a request with the same key has done so not long ago.
     pub(super) async fn publish_once(
-        &self,
+        self: &Arc<Self>,
         publication: &Publication<'_>,
         key: Option<&str>,
     ) -> Result<Published, ApiError> {
@@ -80,11 +81,16 @@ impl Control {
             audience,
             event,
             data,
+            id,
             exclude,
             ..
         } = *publication;
-        // An id that was not given differs each time, so it does not count.
-        let said = (topic, format!("{audience:?}"), event, data, exclude);
+        let id = match id {
+            MessageId::Given(id) => Some(id),
+            // It differs each time.
+            MessageId::Ulid(_) => None,
+        };
+        let said = (topic, format!("{audience:?}"), event, data, id, exclude);
         let fingerprint = self.fingerprints.hash_one(said);
         let entry = self
             .answered
@@ -96,8 +102,19 @@ impl Control {
                 "this idempotency key belongs to another request; take a new one for each",
             ));
         }
-        let answer = entry.answer.get_or_try_init(|| self.spread(publication));
-        answer.await.cloned()
+        // A task of its own: whoever has given this request up and asks again must find it under way,
+        // for the shards have been told.
+        let (control, shared) = (Arc::clone(self), publication.share());
+        let published = tokio::spawn(async move {
+            let publication = shared.publication();
+            let answer = entry
+                .answer
+                .get_or_try_init(|| control.spread(&publication));
+            answer.await.cloned()
+        });
+        published
+            .await
+            .unwrap_or_else(|ended| resume_unwind(ended.into_panic()))
     }
 }
 

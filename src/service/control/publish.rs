@@ -161,7 +161,7 @@ pub(super) async fn publish_batch(
 }
 
 impl Control {
-    async fn publish(&self, request: PublishRequest) -> Result<Published, ApiError> {
+    async fn publish(self: &Arc<Self>, request: PublishRequest) -> Result<Published, ApiError> {
         let app = self.app(request.app.as_deref())?;
         let data = request.data.as_ref().map(|data| data.get().as_bytes());
         let names = [

@@ -1,5 +1,7 @@
 //! Sending to connections, wherever they are, rather than to a channel's subscribers.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -84,7 +86,7 @@ pub(super) async fn send(
 }
 
 impl Control {
-    async fn send(&self, request: &SendRequest) -> Result<Published, ApiError> {
+    async fn send(self: &Arc<Self>, request: &SendRequest) -> Result<Published, ApiError> {
         let app = self.app(request.app.as_deref())?;
         let (audience, topic) = audience(request);
         let exclude = excluded(&request.exclude)?;
