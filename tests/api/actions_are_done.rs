@@ -74,7 +74,12 @@ fn each_action_reaches_those_whom_it_names() {
             .map(|user| member(&server, user))
             .collect();
         let ids: Vec<String> = members.iter().map(|member| member.id.clone()).collect();
-        let send = |to: Value, exclude: Value| json!([{"type": "send", "to": to, "event": "e", "exclude": exclude}]);
+        let given = json!({"who": {"connection": ids[2]}, "channel": "given"});
+        post(api(&server), "/v1/subscribe", &given.to_string()).ok();
+        let send = |to: Value, exclude: Value| {
+            json!([{"type": "send", "to": to,
+                "event": "e", "exclude": exclude}])
+        };
         let room = json!({"channel": "ws-default"});
         for (actions, reached) in [
             (json!([{"type": "reply", "event": "e"}]), [1, 0, 0, 0]),
@@ -87,6 +92,8 @@ fn each_action_reaches_those_whom_it_names() {
             (send(json!({"all": true}), json!(["self"])), [0, 1, 1, 1]),
             (send(room.clone(), json!(["self", ids[2]])), [0, 1, 0, 1]),
             (send(room, json!([])), [1; 4]),
+            (send(json!({"channel": "given"}), json!([])), [0, 0, 1, 0]),
+            (send(json!({"channel": "none"}), json!([])), [0; 4]),
             (
                 json!([{"type": "publish", "channel": "ws-default", "event": "e",
                     "exclude": [ids[1]]}]),

@@ -109,13 +109,16 @@ fn user_of_several_apps_is_reached_in_the_one_that_is_named() {
         revoke("/two");
         assert!(two.text().contains("Authentication failed"));
         two.expect_close(4003);
-        let longest = "x".repeat(123);
-        let body = json!({"app": "/one", "who": {"user": "u1"}, "code": 4000, "reason": longest});
         one.expect_pong();
-        assert_eq!(call(&server, "/v1/disconnect", &body)["connections"], 1);
-        assert_eq!(one.incoming(), Incoming::Close(Some(4000), longest));
-        one.answer_close(4000);
         three.expect_pong();
+
+        let [_one, mut two, mut three] = self::clients(&server, "u2");
+        let longest = "x".repeat(123);
+        let body = json!({"app": "/three", "who": {"user": "u2"}, "code": 4000, "reason": longest});
+        assert_eq!(call(&server, "/v1/disconnect", &body)["connections"], 1);
+        assert_eq!(three.incoming(), Incoming::Close(Some(4000), longest));
+        three.answer_close(4000);
+        two.expect_pong();
     }
 }
 
