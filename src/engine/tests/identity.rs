@@ -233,8 +233,37 @@ fn answer_holds_as_long_as_it_says() {
     assert!(bench.shard.poll_asked().is_none());
     bench.say(client, "unsub ask");
     bench.tick(10_000);
-    bench.say(client, "sub ask");
-    assert_eq!(bench.hears(client), []);
+    // What nobody could tell does not hold, and what is told anew takes the place of the old.
+    for verdict in [Verdict::Fail, Verdict::Allow] {
+        bench.say(client, "sub ask");
+        assert_eq!(bench.hears(client), []);
+        let asked = bench.shard.poll_asked().expect("a question");
+        bench
+            .shard
+            .handle_verdict(bench.now, client, asked.ticket, verdict, 10_000);
+        bench.hears(client);
+    }
+    for words in ["unsub ask", "sub ask"] {
+        bench.say(client, words);
+    }
+    assert_eq!(bench.hears(client), [text("Subscribed ask")]);
+}
+
+/// As many as a connection may have topics by default; then the oldest go.
+#[test]
+fn answers_that_are_kept_are_bounded() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    for number in 0..=128 {
+        bench.say(client, &format!("sub ask{number}"));
+        let asked = bench.shard.poll_asked().expect("a question");
+        bench
+            .shard
+            .handle_verdict(bench.now, client, asked.ticket, Verdict::Deny, 10_000);
+    }
+    bench.say(client, "sub ask1");
+    assert!(bench.shard.poll_asked().is_none());
+    bench.say(client, "sub ask0");
     assert!(bench.shard.poll_asked().is_some());
 }
 
