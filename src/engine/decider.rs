@@ -171,6 +171,25 @@ pub struct Asked {
     pub inquiry: Inquiry,
 }
 
+impl Asked {
+    /// Bytes of what it carries beside its own fields: names, data, a request.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.inquiry {
+            Inquiry::Decide(Question::Subscribe { topic }) => topic.len(),
+            Inquiry::Decide(Question::Publish { topic, event, data }) => {
+                topic.len() + event.len() + data.as_ref().map_or(0, |data| data.len())
+            }
+            Inquiry::DecideAll(topics) => topics.iter().map(String::len).sum(),
+            Inquiry::Authenticate { data } => data.len(),
+            Inquiry::Admit(newcomer) => newcomer.request.bytes(),
+            Inquiry::Message { event, data } => {
+                event.len() + data.as_ref().map_or(0, |data| data.len())
+            }
+        }
+    }
+}
+
 /// What credentials have proven.
 #[derive(Debug, Clone)]
 pub enum Proof {

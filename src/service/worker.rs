@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::mpsc::error::TrySendError;
-
 use super::answers::ToControl;
 use super::control::Health;
 use super::histogram::Histogram;
@@ -111,9 +109,7 @@ impl Handler for Worker {
     fn received(&mut self, sockets: &Sockets, conn: Key, bytes: &mut [u8]) -> Flow {
         let now = self.now();
         let flow = self.shard.handle_bytes(now, conn, bytes);
-        if self.shard.wants_flush() {
-            self.flush(now, sockets);
-        }
+        self.flush_much(now, sockets);
         flow
     }
 
@@ -152,7 +148,7 @@ impl Handler for Worker {
         let now = self.now();
         self.health.beat(self.id, now.monotonic_ms);
         self.take_commands(now, sockets);
-        let more_letters = self.take_letters();
+        let more_letters = self.take_letters(now, sockets);
         self.shard.handle_tick(now);
         if self.shard.has_stalled() {
             self.shard.retry_stalled(now);
@@ -193,16 +189,18 @@ impl Worker {
                 Command::Exit => self.exiting = true,
                 Command::Invoke(act) => act(self, now),
             }
+            self.flush_much(now, sockets);
         }
     }
 
     /// Takes letters, within a bound; whether there are more.
-    fn take_letters(&mut self) -> bool {
+    fn take_letters(&mut self, now: Now, sockets: &Sockets) -> bool {
         for _ in 0..LETTERS_PER_TURN {
             let Some(letter) = self.inbox.take_publication() else {
                 return false;
             };
             self.shard.handle_publication(&letter);
+            self.flush_much(now, sockets);
         }
         true
     }
@@ -214,11 +212,17 @@ impl Worker {
             let _gone = self.to_control.happenings.send(happening);
         }
         while let Some(asked) = self.shard.poll_asked() {
-            if let Err(TrySendError::Full(asked) | TrySendError::Closed(asked)) =
-                self.to_control.questions.try_send(asked)
-            {
+            // Where there is no room, nobody can tell.
+            if let Err(asked) = self.to_control.questions.put(asked) {
                 self.shard.handle_unanswered(now, &asked);
             }
+        }
+    }
+
+    /// Does not wait for the turn's end where much has gathered.
+    fn flush_much(&mut self, now: Now, sockets: &Sockets) {
+        if self.shard.wants_flush() {
+            self.flush(now, sockets);
         }
     }
 

@@ -39,6 +39,17 @@ impl UpgradeRequest {
         self.head.uri.query()
     }
 
+    /// Bytes of its target and its headers.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let lines = self.head.headers.iter();
+        let lines: usize = lines
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        let target = self.head.uri.path_and_query();
+        lines + target.map_or(0, |target| target.as_str().len())
+    }
+
     /// The first header of this name (in any case); `None` if it is absent or not UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -6,6 +6,7 @@
 
 mod deeds;
 mod desk;
+mod lane;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::desk::Desk;
+use self::lane::{Pending, Questions};
 use super::control::Shards;
 use super::identity::RemoteKeySets;
 use super::outbound::{Client, client};
@@ -26,15 +28,11 @@ use crate::base::time::{Clock, Now};
 use crate::engine::decider::{Admission, Asked, Inquiry, Proof, Question, Verdict};
 use crate::engine::happening::Happening;
 
-/// Questions on their way here: more than connections are likely to ask within a turn of this thread.
-/// A shard that finds no room answers itself that nobody could tell.
-pub(super) const QUESTIONS_MAX: usize = 65_536;
-
 /// A shard's way to the control thread.
 #[derive(Debug, Clone)]
 pub(super) struct ToControl {
     pub(super) reports: mpsc::Sender<Report>,
-    pub(super) questions: mpsc::Sender<Asked>,
+    pub(super) questions: Questions,
     /// Not bounded by itself: a connection has a few of them, and who cannot be told the end of one
     /// closes it.
     pub(super) happenings: mpsc::UnboundedSender<Happening>,
@@ -42,7 +40,7 @@ pub(super) struct ToControl {
 
 /// The other ends.
 pub(super) struct FromShards {
-    questions: mpsc::Receiver<Asked>,
+    questions: mpsc::UnboundedReceiver<Pending>,
     happenings: mpsc::UnboundedReceiver<Happening>,
 }
 
@@ -50,7 +48,7 @@ pub(super) struct FromShards {
 pub(super) fn lanes(shards: usize) -> (ToControl, FromShards, mpsc::Receiver<Report>) {
     // Started or failed, and one for each phase of the drain.
     let (to_reports, reports) = mpsc::channel(4 * shards);
-    let (to_questions, questions) = mpsc::channel(QUESTIONS_MAX);
+    let (to_questions, questions) = Questions::new();
     let (to_happenings, happenings) = mpsc::unbounded_channel();
     let to_control = ToControl {
         reports: to_reports,
@@ -148,8 +146,8 @@ impl Answers {
     pub(super) async fn run(self: Arc<Self>, mut from: FromShards) {
         loop {
             tokio::select! {
-                Some(asked) = from.questions.recv() => {
-                    tokio::spawn(Arc::clone(&self).answer(asked));
+                Some(pending) = from.questions.recv() => {
+                    tokio::spawn(Arc::clone(&self).answer(pending));
                 }
                 Some(happening) = from.happenings.recv() => self.tell(happening),
                 else => return,
@@ -174,17 +172,18 @@ impl Answers {
         }
     }
 
-    async fn answer(self: Arc<Self>, asked: Asked) {
+    async fn answer(self: Arc<Self>, pending: Pending) {
+        let asked = &pending.asked;
         let Asked {
             conn,
             ticket,
             ref inquiry,
             ..
-        } = asked;
+        } = *asked;
         let desk = self.desk_of(asked.endpoint);
         let act: Act = match (desk, inquiry) {
             (Some(desk), Inquiry::Admit(newcomer)) => {
-                let admission = desk.admit(&asked, newcomer, self.clock.now().unix_ms).await;
+                let admission = desk.admit(asked, newcomer, self.clock.now().unix_ms).await;
                 act(move |worker, now| {
                     let shard = &mut worker.shard;
                     shard.handle_admission(now, conn.key, ticket, admission);
@@ -192,28 +191,28 @@ impl Answers {
             }
             (Some(desk), Inquiry::Authenticate { data }) => {
                 let proof = desk
-                    .authenticate(&asked, data, self.clock.now().unix_ms)
+                    .authenticate(asked, data, self.clock.now().unix_ms)
                     .await;
                 act(move |worker, now| {
                     worker.shard.handle_proof(now, conn.key, ticket, &proof);
                 })
             }
             (Some(desk), Inquiry::Decide(question)) => {
-                let (verdict, keep_ms) = desk.decide(&asked, question).await;
+                let (verdict, keep_ms) = desk.decide(asked, question).await;
                 act(move |worker, now| {
                     let shard = &mut worker.shard;
                     shard.handle_verdict(now, conn.key, ticket, verdict, keep_ms);
                 })
             }
             (Some(desk), Inquiry::DecideAll(topics)) => {
-                let (verdicts, keep_ms) = desk.decide_all(&asked, topics).await;
+                let (verdicts, keep_ms) = desk.decide_all(asked, topics).await;
                 act(move |worker, now| {
                     let shard = &mut worker.shard;
                     shard.handle_verdicts(now, conn.key, ticket, &verdicts, keep_ms);
                 })
             }
             (Some(desk), Inquiry::Message { event, data }) => {
-                let deeds = desk.message(&asked, event, data.as_deref()).await;
+                let deeds = desk.message(asked, event, data.as_deref()).await;
                 act(move |worker, now| {
                     worker.shard.handle_deeds(now, conn.key, ticket, deeds);
                 })
