@@ -5,22 +5,20 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
-use shardcast::base::random::Random;
-
-use super::support::client::{CLOSE, Client, Incoming, PING, PONG, TEXT, request};
-use super::support::{PATIENCE, Server, strav, wait_until};
-use crate::contract::{
-    Around, Broken, Channel, Checked, Checker, Dialect, Reply, Request, broken, publish_text,
-};
+use super::contract_actor::Actor;
+use super::contract_dialects as dialects;
+use super::support::client::{Client, request};
+use super::support::{Server, strav, wait_until};
+use crate::contract::{Around, Broken, Channel, Checked, Checker, Dialect, Reply};
 
 /// Clients of a suite.
 pub(crate) const CLIENTS: usize = 12;
 
 /// Nothing here may be dropped.
-const STRICT: Around = Around { may_miss: false };
+pub(crate) const STRICT: Around = Around { may_miss: false };
 
 /// What has been handled is noted one by one, when a pong comes back.
-const UNKNOWN: [bool; CLIENTS] = [false; CLIENTS];
+pub(crate) const UNKNOWN: [bool; CLIENTS] = [false; CLIENTS];
 
 /// The code of a drain.
 const DRAINED: u16 = 1_001;
@@ -48,7 +46,7 @@ pub(crate) const FLAGS: [&str; 8] = [
 ];
 
 /// The channels and what [`FLAGS`] make of them.
-fn channels() -> Vec<Channel> {
+pub(crate) fn channels() -> Vec<Channel> {
     let channel = |name: &str, subscribe, publish| Channel {
         name: name.to_owned(),
         subscribe,
@@ -79,29 +77,18 @@ pub(crate) struct Suite {
     seed: u64,
     checker: Mutex<Checker>,
     actors: Vec<Actor>,
+    /// Where the API listens that sends to users, if they have any.
+    api: Option<SocketAddr>,
 }
 
 /// What a run came to, so that a test can tell that something happened.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Outcome {
     pub(crate) messages: u64,
+    /// Messages that were sent to users and to everybody.
+    pub(crate) sends: u64,
     /// Clients whose connection was cut by its link.
     pub(crate) cut: usize,
-}
-
-struct Actor {
-    index: usize,
-    client: Client,
-    link: Link,
-    data_bytes_max: usize,
-    random: Random,
-    /// The number of its next publication, by channel.
-    numbers: Vec<usize>,
-    /// Pings without their pong.
-    pings: usize,
-    /// The code of the Close that it got.
-    close: Option<u16>,
-    is_over: bool,
 }
 
 impl Suite {
@@ -121,23 +108,32 @@ impl Suite {
             let mut client = Client::tcp(addr);
             client.send_raw(&request(strav::PATH));
             client.expect_upgrade();
-            Actor {
-                index,
-                client,
-                link,
-                data_bytes_max,
-                random: Random::new(seed << 16 | index as u64),
-                numbers: vec![0; channels().len()],
-                pings: 0,
-                close: None,
-                is_over: false,
-            }
+            Actor::new(seed, index, Dialect::Strav, client, link, data_bytes_max)
         });
         let actors = actors.collect();
         Self {
             seed,
             checker: Mutex::new(checker),
             actors,
+            api: None,
+        }
+    }
+
+    /// Connects clients of all dialects, most of which speak for users, to a server of [`dialects::start`].
+    pub(crate) fn open_mixed(seed: u64, server: &Server) -> Self {
+        let mut checker = Checker::new(channels(), SMALL_DATA, SUBSCRIPTIONS_MAX);
+        let actors = (0..CLIENTS).map(|index| {
+            let (dialect, _) = dialects::role(index);
+            checker.seat(dialect, None);
+            let client = dialects::connect(&mut checker, index, server.addr);
+            Actor::new(seed, index, dialect, client, Link::Whole, SMALL_DATA)
+        });
+        let actors = actors.collect();
+        Self {
+            seed,
+            checker: Mutex::new(checker),
+            actors,
+            api: server.api,
         }
     }
 
@@ -146,8 +142,18 @@ impl Suite {
     pub(crate) fn play(mut self, server: &mut Server) -> Outcome {
         let (actors, checker) = (self.actors.as_mut_slice(), &self.checker);
         let mut play = || -> Checked {
-            all(actors, checker, |actor, checker| {
-                actor.act(checker, Some(ROUNDS))
+            all(actors, checker, Actor::introduce)?;
+            thread::scope(|scope| {
+                let sender = self
+                    .api
+                    .map(|api| scope.spawn(move || dialects::send_by_api(api, checker)));
+                let acted = all(actors, checker, |actor, checker| {
+                    actor.act(checker, Some(ROUNDS))
+                });
+                let sent = sender.map_or(Ok(()), |sender| {
+                    sender.join().expect("what it saw is told by itself")
+                });
+                acted.and(sent)
             })?;
             all(actors, checker, Actor::read_what_is_owed)?;
             // A copy too many may have been on its way from another shard: it has a second round trip's time.
@@ -199,6 +205,7 @@ impl Suite {
         }
         assert_eq!(server.wait().code(), Some(0));
         Outcome {
+            sends: checker.sends_read.iter().sum(),
             messages: (0..CLIENTS).map(|client| checker.messages(client)).sum(),
             cut: (self.actors.iter().filter(|actor| actor.close.is_none())).count(),
         }
@@ -225,142 +232,6 @@ fn all(
     })
 }
 
-fn lock(checker: &Mutex<Checker>) -> MutexGuard<'_, Checker> {
+pub(crate) fn lock(checker: &Mutex<Checker>) -> MutexGuard<'_, Checker> {
     checker.lock().expect("nobody panics with it")
-}
-
-impl Actor {
-    /// Asks for this and that, several things in one write or in several, and now and then reads.
-    /// For so many rounds, or until it is over.
-    fn act(&mut self, checker: &Mutex<Checker>, rounds: Option<usize>) -> Checked {
-        for _ in 0..rounds.unwrap_or(usize::MAX) {
-            let mut bytes = Vec::new();
-            for _ in 0..self.random.below(6) {
-                self.ask(checker, &mut bytes);
-            }
-            // What cannot be sent has been cut off, which is seen when reading.
-            self.client.try_send_raw(&bytes);
-            if self.random.below(2) == 0 {
-                self.catch_up(checker)?;
-            }
-            if self.is_over {
-                return Ok(());
-            }
-        }
-        self.catch_up(checker)
-    }
-
-    /// One request. It is noted here, before it is sent.
-    fn ask(&mut self, checker: &Mutex<Checker>, bytes: &mut Vec<u8>) {
-        let channels = channels();
-        let channel = match self.random.below(8) {
-            0 => 3 + self.random.below(2),
-            _ => self.random.below(3),
-        } as usize;
-        let name = &channels[channel].name;
-        let (request, text) = match self.random.below(10) {
-            0 | 1 => (Request::Subscribe, strav::sub(name)),
-            2 => (Request::Unsubscribe, strav::unsub(name)),
-            _ => {
-                let number = self.numbers[channel];
-                self.numbers[channel] += 1;
-                let text = publish_text(name, (self.index, channel, number), self.data_bytes_max);
-                (Request::Publish { number }, text)
-            }
-        };
-        lock(checker).ask(self.index, channel, request);
-        bytes.extend(self.client.frame(true, TEXT, text.as_bytes()));
-    }
-
-    /// Reads all that has been answered, up to the answer to a ping.
-    fn catch_up(&mut self, checker: &Mutex<Checker>) -> Checked {
-        let payload = self.random.next_u64().to_be_bytes().to_vec();
-        lock(checker).ping(self.index, payload.clone());
-        self.pings += 1;
-        let ping = self.client.frame(true, PING, &payload);
-        self.client.try_send_raw(&ping);
-        while self.pings > 0 && !self.is_over {
-            self.read(checker)?;
-        }
-        if self.pings == 0 {
-            lock(checker).note_handled(self.index);
-        }
-        Ok(())
-    }
-
-    /// Reads until nothing is owed; whether that is so is asked again before each message.
-    fn read_what_is_owed(&mut self, checker: &Mutex<Checker>) -> Checked {
-        loop {
-            let owed = lock(checker).is_complete(self.index, &UNKNOWN, STRICT);
-            if owed.is_ok() || self.is_over {
-                return lock(checker)
-                    .is_answered(self.index)
-                    .or_else(|broken| if self.is_over { Ok(()) } else { Err(broken) });
-            }
-            if !self.client.has_input(PATIENCE) {
-                return owed;
-            }
-            self.read(checker)?;
-        }
-    }
-
-    /// Some close, some break the protocol, most stay for the drain.
-    fn leave(&mut self, checker: &Mutex<Checker>) -> Checked {
-        let (code, bytes) = match self.random.below(8) {
-            0 => {
-                let frame = self.client.frame(true, CLOSE, &1_000_u16.to_be_bytes());
-                (1_000, frame)
-            }
-            // Unmasked.
-            1 => (1_002, vec![0x81, 0x01, b'x']),
-            2 => (1_007, self.client.frame(true, TEXT, b"\xff")),
-            3 => (1_009, self.client.frame(true, TEXT, &[b'x'; 17 * 1024])),
-            _ => return Ok(()),
-        };
-        lock(checker).expect_close(self.index, code);
-        self.client.try_send_raw(&bytes);
-        self.read_to_end(checker)
-    }
-
-    fn read_to_end(&mut self, checker: &Mutex<Checker>) -> Checked {
-        while !self.is_over {
-            self.read(checker)?;
-        }
-        Ok(())
-    }
-
-    /// Reads one frame or the end, and tells the checker.
-    fn read(&mut self, checker: &Mutex<Checker>) -> Checked {
-        let incoming = self.client.incoming();
-        match incoming {
-            Incoming::Text(text) => {
-                let Some(said) = Dialect::Strav.read(&text) else {
-                    return broken("strav", format!("client {} cannot read {text}", self.index));
-                };
-                lock(checker).hear(self.index, &said, STRICT)
-            }
-            Incoming::Pong(payload) => {
-                self.pings = self.pings.saturating_sub(1);
-                lock(checker).pong(self.index, &payload)
-            }
-            Incoming::Ping(payload) => {
-                let pong = self.client.frame(true, PONG, &payload);
-                self.client.try_send_raw(&pong);
-                Ok(())
-            }
-            Incoming::Close(code, _) => {
-                lock(checker).close(self.index, code)?;
-                self.close = code;
-                let echo = self.client.frame(true, CLOSE, &1_000_u16.to_be_bytes());
-                self.client.try_send_raw(&echo);
-                self.client.finish_sending();
-                Ok(())
-            }
-            Incoming::End | Incoming::Reset => {
-                self.is_over = true;
-                lock(checker).end(self.index, self.link == Link::Breaks)
-            }
-            Incoming::Binary(_) => broken("strav", "the server sent a binary message"),
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! refused among them; a checker that sees what all of them send and read judges every frame, what is
 //! still owed at the end, and how each connection ends.
 
+use super::contract_dialects;
 use super::contract_suite::{CLIENTS, FLAGS, LARGE_DATA, Link, SMALL_DATA, Suite};
 use super::support::fault_proxy::{Fault, FaultProxy};
 use super::support::{Server, drivers};
@@ -29,6 +30,22 @@ fn on_links_that_hold() {
                 let suite = Suite::open(shards, seed, SMALL_DATA, |_| (server.addr, Link::Whole));
                 let outcome = suite.play(&mut server);
                 assert!(outcome.messages > 1_000, "{outcome:?} shows little");
+                assert_eq!(outcome.cut, 0);
+            }
+        }
+    }
+}
+
+/// Clients of all dialects share an app, most of them speak for users, and the API sends to these.
+#[test]
+fn among_dialects_and_users() {
+    for driver in drivers() {
+        for shards in SHARDS {
+            for seed in 0..4 {
+                let mut server = contract_dialects::start(driver, shards);
+                let outcome = Suite::open_mixed(seed, &server).play(&mut server);
+                assert!(outcome.messages > 1_000, "{outcome:?} shows little");
+                assert!(outcome.sends > 200, "{outcome:?} shows little");
                 assert_eq!(outcome.cut, 0);
             }
         }

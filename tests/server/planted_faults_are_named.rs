@@ -5,7 +5,7 @@
 use shardcast_contract::planted::{PLANTED, PUBLISHED, Planted};
 
 use crate::contract::{
-    Around, Broken, Channel, Checked, Checker, Dialect, Reply, Request, Said, broken, data,
+    Around, Broken, Channel, Checked, Checker, Dialect, Reply, Request, Said, data,
 };
 
 const BYTES_MAX: usize = 40;
@@ -218,72 +218,6 @@ fn assert_broken(judged: Checked, wanted: Option<(&str, &str)>, planted: Planted
             );
         }
         (judged, _) => panic!("{planted:?}: {judged:?}"),
-    }
-}
-
-/// Where joins are not answered, a fence behind them is: what comes before that may come, and what is sent
-/// after it must.
-#[test]
-fn join_without_an_answer_counts_from_its_fence() {
-    let event = |number: usize| {
-        let data = data(1, 0, number, BYTES_MAX);
-        let data = data.map_or_else(String::new, |data| format!(r#","data":{data}"#));
-        format!(r#"{{"event":"1.0.{number}"{data}}}"#)
-    };
-    let fence = r#"{"event":"error","data":{"message":"Already authenticated"}}"#;
-    let connected =
-        r#"{"event":"connected","data":{"id":"01234567-0123-4123-8123-0123456789ab","time":""}}"#;
-    // What is read before the fence's answer, and behind it, with what it comes to.
-    let cases: [(&[usize], &[usize], Checked); 7] = [
-        (&[], &[1, 2], Ok(())),
-        (&[0], &[1, 2], Ok(())),
-        (&[], &[0, 1, 2], Ok(())),
-        (&[], &[2], broken("C1", "but 1 never")),
-        (&[], &[], broken("C1", "never got")),
-        (&[0], &[2], broken("C5", "but 1 never")),
-        (&[0], &[1], broken("C5", "never got")),
-    ];
-    for (before, behind, wanted) in cases {
-        let mut checker = checker();
-        checker.seat(Dialect::Ignis, None);
-        let reader = checker.seats.len() - 1;
-        let hear = |checker: &mut Checker, text: &str| {
-            let said = Dialect::Ignis.read(text).expect("a text of ignis");
-            checker.hear(reader, &said, STRICT)
-        };
-        let judged = (|| -> Checked {
-            hear(&mut checker, connected)?;
-            checker.ask(reader, 0, Request::Subscribe);
-            checker.ask_fence(reader);
-            checker.ask(1, 0, Request::Publish { number: 0 });
-            before
-                .iter()
-                .try_for_each(|number| hear(&mut checker, &event(*number)))?;
-            hear(&mut checker, fence)?;
-            for number in [1, 2] {
-                checker.ask(1, 0, Request::Publish { number });
-            }
-            behind
-                .iter()
-                .try_for_each(|number| hear(&mut checker, &event(*number)))?;
-            checker.is_complete(reader, &[true; 4], STRICT)?;
-            checker.ask(reader, 0, Request::Unsubscribe);
-            checker.ask_fence(reader);
-            hear(&mut checker, fence)?;
-            checker.ask(1, 0, Request::Publish { number: 3 });
-            match hear(&mut checker, &event(3)) {
-                Err(late) if late.rule == "C2" && late.what.contains("late") => Ok(()),
-                judged => panic!("{judged:?}"),
-            }
-        })();
-        match (judged, wanted) {
-            (Ok(()), Ok(())) => {}
-            (Err(judged), Err(wanted)) => {
-                let is_right = judged.rule == wanted.rule && judged.what.contains(&wanted.what);
-                assert!(is_right, "{before:?}, {behind:?}: {judged:?}");
-            }
-            other => panic!("{before:?}, {behind:?}: {other:?}"),
-        }
     }
 }
 
