@@ -161,13 +161,19 @@ impl World {
             let client = &world.clients[index];
             // Who does not read cannot know that it was closed for that, and then what it had sent too
             // fast went with it.
-            let wire = &world.wires[index];
-            // Nor is it known how much is still held back of who says nothing.
-            let is_known = client.is_alive || !wire.waited_at_door;
-            client.is_open(wire) && is_known && (client.reads || world.is_open(index))
+            let is_there = client.reads || world.is_open(index);
+            client.is_open(&world.wires[index]) && is_there && world.is_seen_through(index)
         })?;
         self.check_subscriptions()?;
         self.check_accounts()
+    }
+
+    /// Whether it is known that nothing is held back any more of what a client has sent: by the answer to
+    /// its last ping, which those that have ended or fallen silent have not sent.
+    fn is_seen_through(&self, index: usize) -> bool {
+        let client = &self.clients[index];
+        let has_pinged = client.is_alive && client.ending.is_none();
+        has_pinged || !self.wires[index].waited_at_door
     }
 
     /// Every reader that `stayed` has what was sent by those that stayed, or was seen by anybody.
@@ -209,7 +215,7 @@ impl World {
                 };
                 if is_there {
                     // Who does not read does not know that its identity has ended.
-                    is_known &= !self.checker.may_have_ended(index);
+                    is_known &= !self.checker.may_have_ended(index) && self.is_seen_through(index);
                     let channels = self.checker.will_have(index);
                     expected += channels.len();
                     topics.extend(channels);

@@ -147,7 +147,7 @@ impl Plan {
             steps: if is_crowded {
                 400
             } else {
-                u64::from(800 + random.below(1_600))
+                u64::from(1_000 + random.below(2_000))
             },
             batch: 1 + clients / 16,
             mailbox: [1, 2, 4, 256][random.below(4) as usize],

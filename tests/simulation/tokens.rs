@@ -61,9 +61,9 @@ impl World {
     }
 
     pub(crate) fn some_token(&mut self) -> Token {
-        let life_ms = match self.random.below(2) {
-            0 => 0,
-            _ => 1 + u64::from(self.random.below(LIFE_MS_MAX)),
+        let life_ms = match self.random.below(4) {
+            0 => 1 + u64::from(self.random.below(LIFE_MS_MAX)),
+            _ => 0,
         };
         Token {
             user: self.random.below(self.plan.users) as usize,
