@@ -189,6 +189,8 @@ impl Shard {
         conn.state = state;
         conn.deadline_ms = NEVER_MS;
         conn.pinged_ms = now.monotonic_ms;
+        // While it was asked about at the door it was we who kept silent.
+        conn.seen_ms = now.monotonic_ms;
         self.stats.upgraded += 1;
         self.happen(key, Happened::Connected);
         self.schedule(key);

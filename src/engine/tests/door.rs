@@ -148,6 +148,21 @@ fn token_that_is_needed_is_needed_where_everybody_is_asked_about_too() {
 }
 
 #[test]
+fn silence_at_the_door_is_not_the_clients() {
+    let mut bench = guarded(tokens(), false);
+    bench.shard.endpoints[0].limits.idle_timeout_ms = 3_000;
+    let key = knock(&mut bench, &with_token());
+    let asked = asked(&mut bench);
+    bench.tick(4_000);
+    let welcome = welcome(&bench);
+    admit(&mut bench, &asked, welcome);
+    bench.tick(2_800);
+    assert_eq!(bench.hears(key), [text("hello")]);
+    bench.tick(300);
+    assert_eq!(bench.hears(key), [Got::Close(1001, "idle timeout".into())]);
+}
+
+#[test]
 fn headers_of_the_answer_are_in_the_response() {
     let mut bench = guarded(tokens(), false);
     let key = knock(&mut bench, &with_token());
