@@ -163,6 +163,9 @@ impl World {
         self.trace.say(|| format!("{word:?}, {kind:?}"));
         let client = self.nodes[shard].conns.get(&key).copied();
         let client = client.filter(|client| !self.wires[*client].closed);
+        if let (Word::Admission(_), Kind::InTime(_), Some(client)) = (word, kind, client) {
+            self.wires[client].heard_ms = self.now.monotonic_ms;
+        }
         let faults = &mut self.report.faults;
         match (kind, client) {
             (_, None) => faults.note(Fault::DecisionForNobody),

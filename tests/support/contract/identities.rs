@@ -226,8 +226,7 @@ impl Seat {
         self.speaker.is_sure = false;
         self.speaker.over = None;
         self.leave(|of| channels[of].needs_login);
-        let before_login = |asked: &&mut Asked| !matches!(asked.wish, Wish::LogIn(_));
-        for asked in self.pending.iter_mut().take_while(before_login) {
+        for asked in self.pending_before_login() {
             if let Wish::On(channel, Request::Subscribe) = asked.wish {
                 if channels[channel].needs_login {
                     asked.may_be_refused |= asked.reply.is_none();
@@ -238,6 +237,25 @@ impl Seat {
             }
         }
         self.foresee(channels);
+    }
+
+    /// A refusal that may have been another's has come: the same subscribe, asked again before it was known
+    /// that the identity has ended, may have been the one that was refused.
+    pub(super) fn doubt_refusals(&mut self, channel: Option<usize>) {
+        for asked in self.pending_before_login() {
+            let is_same = asked.channel() == channel && asked.reply == Some(Reply::LoginRequired);
+            if is_same {
+                asked.reply = None;
+                asked.may_be_refused = true;
+            }
+        }
+    }
+
+    fn pending_before_login(&mut self) -> impl Iterator<Item = &mut Asked> {
+        let is_login = |asked: &&mut Asked| matches!(asked.wish, Wish::LogIn(_));
+        self.pending
+            .iter_mut()
+            .take_while(move |asked| !is_login(asked))
     }
 
     /// Works out anew what will be, from what is known and what is asked.

@@ -218,7 +218,9 @@ impl Checker {
             };
             let is_this = |reply| reply == got && expected_about.as_deref() == about;
             match asked.reply {
-                None if asked.may_be_refused && is_this(Reply::LoginRequired) => {}
+                None if asked.may_be_refused && is_this(Reply::LoginRequired) => {
+                    seat.doubt_refusals(asked.channel());
+                }
                 None => {
                     seat.take_effect(&asked, &self.channels, &self.sent);
                     continue;
