@@ -49,8 +49,11 @@ impl Dialect {
     /// `is_known`: whether its client has an identity.
     pub(super) fn told(self, reply: Reply, is_known: bool) -> Option<Reply> {
         match self {
-            Self::Strav if reply == Reply::TooMany => Some(Reply::Unauthorized),
-            Self::Strav => Some(reply),
+            Self::Strav => Some(match reply {
+                Reply::TooMany => Reply::Unauthorized,
+                Reply::PublishFailed => Reply::PublishDenied,
+                other => other,
+            }),
             Self::Ignis => None,
             Self::SharedWebsocket => match reply {
                 Reply::Ok => None,

@@ -25,7 +25,6 @@ pub(super) fn read(text: &str) -> Option<Said<'_>> {
             "unauthorized" => Reply::Unauthorized,
             "authorization failed" => Reply::AuthorizationFailed,
             "publish denied" => Reply::PublishDenied,
-            "publish failed" => Reply::PublishFailed,
             _ => return None,
         };
         return Some(Said::Reply(reply, Some(channel)));
