@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::actions::Actions;
-use super::busy::{Busy, PeerEnd, Request, Wait};
+use super::busy::{Busy, Gate, PeerEnd, Request, Wait};
 use super::decider::{Admission, Asked, Inquiry, Proof, Verdict};
 use super::dialect::{Message, PublishOutcome};
 use super::disconnect::{Cause, Disconnect};
@@ -82,6 +82,9 @@ impl Shard {
                 self.finish_subscribe(now, key, &topic, verdict);
             }
             Request::Publish(publish, gate) => {
+                if gate == Gate::Access {
+                    self.keep_answer(now, key, &publish.topic, verdict(0), keep_ms);
+                }
                 self.ask_publish(now, key, publish, gate, Some(verdict(0)));
             }
             // An answer to another kind of question answers nothing.

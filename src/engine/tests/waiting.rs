@@ -107,6 +107,27 @@ fn publish_asks_for_access_and_then_for_itself() {
 }
 
 #[test]
+fn access_that_a_publish_asked_for_is_kept_as_long_as_it_holds() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "pub ask e d");
+    let ticket = bench.shard.poll_asked().expect("a question").ticket;
+    bench
+        .shard
+        .handle_verdict(bench.now, client, ticket, Verdict::Allow, 60_000);
+    answer(&mut bench, Verdict::Allow);
+    assert_eq!(bench.hears(client), [text("Accepted ask")]);
+    // Only whether it may publish this is asked again, and whether it may subscribe is known.
+    bench.say(client, "pub ask e d");
+    answer(&mut bench, Verdict::Allow);
+    bench.say(client, "sub ask");
+    assert_eq!(
+        bench.hears(client),
+        ["Accepted ask", "Subscribed ask"].map(text)
+    );
+}
+
+#[test]
 fn actions_behind_a_decision_keep_their_order() {
     let mut bench = one(LIMITS);
     let client = bench.connect();
