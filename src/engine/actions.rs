@@ -100,7 +100,8 @@ impl<'m> Actions<'m> {
         self.list.push(Action::Reply(start..self.frames.len()));
     }
 
-    /// Subscribes to a topic if that is allowed; [`Decision::Subscribe`](super::dialect::Decision::Subscribe) follows.
+    /// Subscribes to a topic if that is allowed;
+    /// [`Decision::Subscribe`](super::dialect::Decision::Subscribe) follows.
     pub fn subscribe(&mut self, topic: Cow<'m, str>) {
         self.list.push(Action::Subscribe(topic));
     }
@@ -116,12 +117,14 @@ impl<'m> Actions<'m> {
         self.list.push(Action::Unsubscribe(topic));
     }
 
-    /// Publishes if that is allowed; [`Decision::Publish`](super::dialect::Decision::Publish) follows.
+    /// Publishes if that is allowed; [`Decision::Publish`](super::dialect::Decision::Publish)
+    /// follows.
     pub fn publish(&mut self, publish: Publish<'m>) {
         self.list.push(Action::Publish(publish));
     }
 
-    /// Has the peer's credentials looked at; [`Decision::Authenticate`](super::dialect::Decision::Authenticate) follows. Later messages are
+    /// Has the peer's credentials looked at;
+    /// [`Decision::Authenticate`](super::dialect::Decision::Authenticate) follows. Later messages are
     /// handled meanwhile, and it is for the dialect to say what becomes of them and when it has
     /// been too long.
     pub fn authenticate_meanwhile(&mut self, data: Cow<'m, [u8]>) {
@@ -150,7 +153,8 @@ impl<'m> Actions<'m> {
         self.list.push(Action::Dispatch(dispatch));
     }
 
-    /// Calls [`Dialect::on_timer`](super::dialect::Dialect::on_timer) in `after_ms`, instead of at any time set before.
+    /// Calls [`Dialect::on_timer`](super::dialect::Dialect::on_timer) in `after_ms`, instead of at any
+    /// time set before.
     pub fn set_timer(&mut self, after_ms: u64) {
         self.list.push(Action::SetTimer { after_ms });
     }

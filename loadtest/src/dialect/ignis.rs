@@ -81,8 +81,8 @@ impl Speech for Ignis {
         }
     }
 
-    fn publish_edges(&self, topic: &str) -> (String, &'static str) {
-        (format!(r#"{{"event":"{topic}","data":""#), "\"}")
+    fn publish_head(&self, topic: &str) -> String {
+        format!(r#"{{"event":"{topic}","data":""#)
     }
 
     fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {

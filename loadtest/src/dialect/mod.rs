@@ -46,12 +46,15 @@ pub(crate) trait Speech: std::fmt::Debug + Sync {
     /// Reads any message of the server.
     fn read<'a>(&self, text: &'a [u8]) -> ServerMessage<'a>;
 
-    /// What a publication's message begins and ends with around the body, quotes included.
-    fn publish_edges(&self, topic: &str) -> (String, &'static str);
+    /// What a publication's message begins with, the body's first quote included; [`PUBLISH_END`] ends it.
+    fn publish_head(&self, topic: &str) -> String;
 
-    /// The same of what subscribers get. An id that differs each time is between the two parts of the end.
+    /// What the messages that subscribers get begin and end with, quotes included.
     fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd);
 }
+
+/// What follows the body in a message that publishes: it comes last in every dialect.
+const PUBLISH_END: &[u8] = br#""}"#;
 
 /// What follows the body in a message to a subscriber.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +116,6 @@ impl Dialect {
 #[derive(Debug)]
 pub(crate) struct Quick {
     publish_head: Vec<u8>,
-    publish_end: &'static [u8],
     delivery_head: Vec<u8>,
     delivery_end: DeliveryEnd,
     body_bytes: usize,
@@ -122,11 +124,9 @@ pub(crate) struct Quick {
 impl Quick {
     /// For messages of `topic` whose bodies have `body_bytes` between their quotes.
     pub(crate) fn new(speech: &dyn Speech, topic: &str, body_bytes: usize) -> Self {
-        let (publish_head, publish_end) = speech.publish_edges(topic);
         let (delivery_head, delivery_end) = speech.delivery_edges(topic);
         Self {
-            publish_head: publish_head.into_bytes(),
-            publish_end: publish_end.as_bytes(),
+            publish_head: speech.publish_head(topic).into_bytes(),
             delivery_head: delivery_head.into_bytes(),
             delivery_end,
             body_bytes,
@@ -137,7 +137,7 @@ impl Quick {
     pub(crate) fn write_publish(&self, out: &mut Vec<u8>, write_body: impl FnOnce(&mut Vec<u8>)) {
         out.extend_from_slice(&self.publish_head);
         write_body(out);
-        out.extend_from_slice(self.publish_end);
+        out.extend_from_slice(PUBLISH_END);
     }
 
     /// The body between its quotes; `None` sends the text the slow way.

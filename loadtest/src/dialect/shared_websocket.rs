@@ -82,8 +82,8 @@ impl Speech for SharedWebsocket {
         }
     }
 
-    fn publish_edges(&self, topic: &str) -> (String, &'static str) {
-        (format!(r#"{{"event":"{topic}","data":""#), "\"}")
+    fn publish_head(&self, topic: &str) -> String {
+        format!(r#"{{"event":"{topic}","data":""#)
     }
 
     fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {

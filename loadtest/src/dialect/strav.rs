@@ -69,9 +69,8 @@ impl Speech for Strav {
         }
     }
 
-    fn publish_edges(&self, topic: &str) -> (String, &'static str) {
-        let head = format!(r#"{{"t":"pub","c":"{topic}","e":"{EVENT}","d":""#);
-        (head, "\"}")
+    fn publish_head(&self, topic: &str) -> String {
+        format!(r#"{{"t":"pub","c":"{topic}","e":"{EVENT}","d":""#)
     }
 
     fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
