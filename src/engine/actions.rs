@@ -26,7 +26,8 @@ pub(super) enum Action<'m> {
     Join(Cow<'m, str>),
     Unsubscribe(Cow<'m, str>),
     Publish(Publish<'m>),
-    Dispatch(Dispatch<'m>),
+    /// Behind a pointer, so that the actions of every message stay small.
+    Dispatch(Box<Dispatch<'m>>),
     Authenticate {
         data: Cow<'m, [u8]>,
         in_turn: bool,
@@ -150,7 +151,7 @@ impl<'m> Actions<'m> {
 
     /// Sends something that the application wants sent.
     pub fn dispatch(&mut self, dispatch: Dispatch<'m>) {
-        self.list.push(Action::Dispatch(dispatch));
+        self.list.push(Action::Dispatch(Box::new(dispatch)));
     }
 
     /// Calls [`Dialect::on_timer`](super::dialect::Dialect::on_timer) in `after_ms`, instead of at any
@@ -243,7 +244,7 @@ impl Action<'_> {
             Self::Join(topic) => Action::Join(owned(topic)),
             Self::Unsubscribe(topic) => Action::Unsubscribe(owned(topic)),
             Self::Publish(publish) => Action::Publish(publish.into_owned()),
-            Self::Dispatch(dispatch) => Action::Dispatch(dispatch.into_owned()),
+            Self::Dispatch(dispatch) => Action::Dispatch(Box::new(dispatch.into_owned())),
             Self::Authenticate { data, in_turn } => Action::Authenticate {
                 data: Cow::Owned(data.into_owned()),
                 in_turn,

@@ -99,17 +99,18 @@ impl Shard {
     pub(super) fn deliver(&mut self, publication: &Publication<'_>) -> u64 {
         let Publication { app, topic, .. } = *publication;
         let excluded = self.slots_of(publication.exclude);
-        let named: SmallVec<[Member; 1]> = match publication.audience {
+        let alone = match publication.audience {
             // Who is subscribed to its own room as well is among the subscribers.
             Audience::Topic => self
                 .owner_of_room(app, topic)
-                .filter(|owner| !self.is_subscribed(*owner, app, topic))
-                .into_iter()
-                .collect(),
-            Audience::User(_) => SmallVec::new(),
+                .filter(|owner| !self.is_subscribed(*owner, app, topic)),
             // An id that was given out names one connection, whatever its app.
-            Audience::Conn(id) => self.member(id).into_iter().collect(),
+            Audience::Conn(id) => self.member(id),
+            Audience::User(_) | Audience::Everyone => None,
+        };
+        let everyone = match publication.audience {
             Audience::Everyone => self.everyone(app),
+            _ => Vec::new(),
         };
         let mut handout = Handout {
             publication,
@@ -119,17 +120,17 @@ impl Shard {
             log: &mut self.log,
             count: 0,
         };
-        let subscribed = match publication.audience {
-            Audience::Topic => Some(self.topics.subscribers(app, topic)),
-            Audience::User(user) => Some(self.users.subscribers(app, user)),
-            Audience::Conn(_) | Audience::Everyone => None,
-        };
-        for (encoding, slots) in subscribed.into_iter().flatten() {
-            handout.give(encoding, slots.iter().copied());
+        match publication.audience {
+            Audience::Topic => handout.give_all(self.topics.subscribers(app, topic)),
+            Audience::User(user) => handout.give_all(self.users.subscribers(app, user)),
+            Audience::Conn(_) | Audience::Everyone => {}
         }
-        for group in named.chunk_by(|a, b| a.encoding == b.encoding) {
+        for group in everyone.chunk_by(|a, b| a.encoding == b.encoding) {
             let slots = group.iter().map(|member| member.slot);
             handout.give(group[0].encoding, slots);
+        }
+        if let Some(member) = alone {
+            handout.give(member.encoding, std::iter::once(member.slot));
         }
         let count = handout.count;
         self.stats.deliveries += count;
@@ -166,8 +167,8 @@ impl Shard {
     }
 
     /// All connections of an app that take broadcasts, those of one encoding side by side.
-    fn everyone(&self, app: AppId) -> SmallVec<[Member; 1]> {
-        let mut all: SmallVec<[Member; 1]> = self
+    fn everyone(&self, app: AppId) -> Vec<Member> {
+        let mut all: Vec<Member> = self
             .conns
             .keys()
             .filter_map(|key| {
@@ -301,6 +302,12 @@ struct Handout<'a> {
 }
 
 impl Handout<'_> {
+    fn give_all<'t>(&mut self, groups: impl Iterator<Item = (EncodingId, &'t [u32])>) {
+        for (encoding, slots) in groups {
+            self.give(encoding, slots.iter().copied());
+        }
+    }
+
     /// Writes the publication once, and its number to each of these slots.
     fn give(&mut self, encoding: EncodingId, slots: impl Iterator<Item = u32>) {
         let dialect = &*self.endpoints[usize::from(encoding)].dialect;
