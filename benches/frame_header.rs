@@ -7,13 +7,19 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use shardcast::codec::ws::{Decoder, Event, MessageKind, MessageLimits, read_header};
+use shardcast::codec::ws::{Decoder, Event, HeaderLimits, MessageKind, MessageLimits, read_header};
 
 const PAYLOAD_BYTES: usize = 128;
 const HEADER_BYTES: usize = 8;
 const LIMITS: MessageLimits = MessageLimits {
     bytes_max: 64 * 1024,
     frames_max: 1_024,
+    deflate: false,
+};
+
+const HEADER_LIMITS: HeaderLimits = HeaderLimits {
+    payload_len_max: LIMITS.bytes_max as u64,
+    deflate: false,
 };
 
 fn frame(start: &str) -> Vec<u8> {
@@ -27,7 +33,7 @@ fn header(c: &mut Criterion) {
     let frame = frame("");
     c.bench_function("codec/read_header/text_128b", |b| {
         b.iter(|| {
-            let header = read_header(black_box(&frame), LIMITS.bytes_max as u64);
+            let header = read_header(black_box(&frame), HEADER_LIMITS);
             let header = header.expect("valid").expect("complete");
             assert_eq!(header.payload_len, PAYLOAD_BYTES as u64);
             header

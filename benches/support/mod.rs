@@ -11,6 +11,8 @@ use shardcast::base::time::Now;
 use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
+use shardcast::engine::context_memory::ContextMemory;
+use shardcast::engine::deflate::DeflateConfig;
 use shardcast::engine::door::Door;
 use shardcast::engine::endpoint::Endpoint;
 use shardcast::engine::flush::Sink;
@@ -94,6 +96,7 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
             origins: Vec::new(),
             door: Door::default(),
             decider: Box::new(Rules::default()),
+            deflate: DeflateConfig::default(),
             limits: ConnLimits {
                 message_bytes_max: 64 * 1024,
                 message_frames_max: 131_072,
@@ -116,6 +119,9 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
         seed: 1,
         interest: Arc::new(Interest::new(1, 1)),
         mesh,
+        tls: None,
+        context_memory: ContextMemory::new(1024 * 1024),
+        stopwatch: || 0,
     };
     let mut shard = Shard::new(config, NOW);
     for number in 0..subscribers {

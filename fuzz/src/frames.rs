@@ -1,5 +1,6 @@
 //! The stream of frames, as any bytes.
 
+use shardcast::codec::ws::deflate::compressed_len_max;
 use shardcast::codec::ws::frame::CONTROL_PAYLOAD_BYTES_MAX;
 use shardcast::codec::ws::{CloseCode, Decoder, Event, FrameError, MessageKind, MessageLimits};
 
@@ -10,10 +11,12 @@ const LIMITS: [MessageLimits; 2] = [
     MessageLimits {
         bytes_max: 300,
         frames_max: 5,
+        deflate: false,
     },
     MessageLimits {
         bytes_max: 1 << 20,
         frames_max: u32::MAX,
+        deflate: true,
     },
 ];
 
@@ -24,6 +27,7 @@ const STATE_BYTES_MAX: usize = 1_024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owned {
     Message(MessageKind, Vec<u8>),
+    Compressed(MessageKind, Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<(u16, String)>),
@@ -90,6 +94,10 @@ fn own(event: Event<'_>, limits: MessageLimits) -> Owned {
             assert!(payload.len() <= limits.bytes_max);
             assert!(kind == MessageKind::Binary || std::str::from_utf8(payload).is_ok());
             Owned::Message(kind, payload.to_vec())
+        }
+        Event::Compressed { kind, payload } => {
+            assert!(limits.deflate && payload.len() <= compressed_len_max(limits.bytes_max));
+            Owned::Compressed(kind, payload.to_vec())
         }
         Event::Ping(payload) => Owned::Ping(control(payload)),
         Event::Pong(payload) => Owned::Pong(control(payload)),

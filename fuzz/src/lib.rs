@@ -5,6 +5,7 @@
 //! and over changes to them. fuzz/README.md says how to run either.
 
 mod api;
+mod deflate;
 mod envelope;
 mod frames;
 mod head;
@@ -19,6 +20,7 @@ mod strav;
 mod world;
 
 pub use api::api;
+pub use deflate::deflate;
 pub use envelope::envelope;
 pub use frames::frames;
 pub use head::head;
@@ -32,8 +34,9 @@ pub use strav::strav;
 pub type Body = fn(&[u8]);
 
 /// All targets, by the name of their corpus and of their binary.
-pub const TARGETS: [(&str, Body); 9] = [
+pub const TARGETS: [(&str, Body); 10] = [
     ("api", api),
+    ("deflate", deflate),
     ("envelope", envelope),
     ("frames", frames),
     ("head", head),

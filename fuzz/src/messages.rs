@@ -9,6 +9,7 @@ use crate::rig::client_frame;
 const LIMITS: MessageLimits = MessageLimits {
     bytes_max: 300,
     frames_max: 4,
+    deflate: false,
 };
 
 /// First bytes of frames: mostly those of fragments and of control frames between them.

@@ -10,7 +10,9 @@ use shardcast::codec::http::HeadScanner;
 use shardcast::codec::ws::unmask;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
+use shardcast::engine::context_memory::ContextMemory;
 use shardcast::engine::decider::Decider;
+use shardcast::engine::deflate::DeflateConfig;
 use shardcast::engine::dialect::Dialect;
 use shardcast::engine::door::Door;
 use shardcast::engine::endpoint::Endpoint;
@@ -67,6 +69,7 @@ pub(crate) fn process(
                     door: Door::default(),
                     decider: decider(),
                     limits,
+                    deflate: DeflateConfig::default(),
                 }],
                 apps: 1,
                 handshake: HandshakeLimits {
@@ -78,6 +81,9 @@ pub(crate) fn process(
                 seed: 1,
                 interest: Arc::clone(&interest),
                 mesh,
+                tls: None,
+                context_memory: ContextMemory::new(1024 * 1024),
+                stopwatch: || 0,
             };
             (Shard::new(config, START), inbox)
         })

@@ -51,6 +51,10 @@ pub const LINGER: Duration = Duration::from_secs(2);
 /// How long a decision of the control plane may take before it counts as failed.
 pub const DECISION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Bytes that are inflated of one connection before the others have their turn: a few milliseconds of
+/// work, for which some hundred bytes of it may suffice.
+pub const INFLATED_BYTES_AT_ONCE: usize = 2 * 1024 * 1024;
+
 /// Pings among the frames of one receive that are answered each; of further ones the last is
 /// answered for all, as RFC 6455, section 5.5.3, allows.
 ///

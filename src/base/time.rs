@@ -1,5 +1,6 @@
 //! Time as a value: the engine is told what time it is and never asks.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// One reading of both clocks, taken once per turn by whoever drives a shard.
@@ -53,6 +54,13 @@ impl Clock {
                 .map_or(0, millis),
         }
     }
+}
+
+/// Nanoseconds since an arbitrary start, the same in all threads: to time what is only counted.
+#[must_use]
+pub fn stopwatch() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whole milliseconds of `duration`, saturating.

@@ -9,6 +9,7 @@
 mod api;
 pub mod complaint;
 pub mod cpu_list;
+mod deflate;
 pub mod dialect_defaults;
 mod endpoints;
 mod identity;

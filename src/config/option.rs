@@ -174,6 +174,8 @@ pub enum Group {
     Ignis,
     /// What one peer may cost.
     Limits,
+    /// Compression.
+    Deflate,
     /// What one client address may have.
     Addresses,
     /// What an app server is asked and told.
@@ -196,6 +198,7 @@ impl Group {
             Self::Rules => "Who may subscribe and publish",
             Self::SharedWebsocket => "Dialect shared-websocket",
             Self::Limits => "Limits",
+            Self::Deflate => "Compression",
             Self::Addresses => "Limits for each client address",
             Self::Webhook => "Webhook of an app server",
             Self::Times => "Times",

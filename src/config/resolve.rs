@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::api;
 use super::complaint::Complaint;
+use super::deflate;
 use super::endpoints::{self, ListedEndpoint};
 use super::identity;
 use super::ignis;
@@ -53,12 +54,14 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     webhook::read(reader);
     shared_websocket::read(reader);
     read_limits(reader, listed.is_empty());
+    deflate::read(reader);
     let endpoints: Vec<Option<EndpointConfig>> = listed
         .into_iter()
         .map(|endpoint| read_endpoint(reader, endpoint))
         .collect();
     let send_buffer_bytes = reader.size(&options::SEND_BUFFER_BYTES);
     let connections_max = reader.count(&options::MAX_CONNECTIONS);
+    let context_bytes_max = reader.size(&options::DEFLATE_MEMORY_BYTES);
     let addresses = read_addresses(reader);
     let head_bytes_max = reader.size(&options::MAX_HEAD_BYTES);
     let handshake_timeout = reader.time(&options::HANDSHAKE_TIMEOUT);
@@ -80,6 +83,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
             timeout_ms: millis(handshake_timeout?),
         },
         connections_max: connections_max?,
+        context_bytes_max: context_bytes_max?,
         addresses: addresses?,
         drain_timeout: drain_timeout?,
         log_level: log_level?,
@@ -93,6 +97,7 @@ fn read_endpoint<'a>(
 ) -> Option<EndpointConfig> {
     reader.set_scope(Some(endpoint.scope()));
     let limits = read_limits(reader, true);
+    let deflate = deflate::read(reader);
     let rules = read_rules(reader, Rules::new(endpoint.dialect.default_rules()));
     let dialect = read_dialect(reader, endpoint.dialect);
     let auth = identity::read(reader);
@@ -105,6 +110,7 @@ fn read_endpoint<'a>(
     Some(EndpointConfig {
         app: endpoint.app().to_owned(),
         limits: limits?,
+        deflate: deflate?,
         auth: auth?,
         origins: origins.into_iter().collect::<Option<_>>()?,
         rules,

@@ -35,8 +35,8 @@ pub(super) enum PeerEnd {
 impl Busy {
     /// Whether more must not be read from the connection for now.
     pub(super) fn must_pause(&self) -> bool {
-        let waits_for_room = matches!(self.wait, Some(Wait::Room { .. }));
-        waits_for_room || self.parked.len() >= PARKED_BYTES_MAX
+        let must_wait = matches!(self.wait, Some(Wait::Room { .. } | Wait::Turn { .. }));
+        must_wait || self.parked.len() >= PARKED_BYTES_MAX
     }
 }
 
@@ -53,6 +53,22 @@ pub(super) enum Wait {
     /// itself is with the shard, so that it arrives even if its publisher goes away. `topic` is what
     /// the publisher is to be told about, if anything.
     Room { topic: Option<Box<str>> },
+    /// The turn of the others: what it has sent was much work.
+    Turn { until_ms: u64 },
+}
+
+impl Wait {
+    /// Whether what came before it counts although its sender has gone.
+    pub(super) fn outlasts_peer(&self) -> bool {
+        matches!(self, Self::Room { .. } | Self::Turn { .. })
+    }
+}
+
+/// Whether a message is still compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    Compressed,
 }
 
 /// What is being decided.
@@ -81,26 +97,35 @@ pub(super) struct Parked {
 }
 
 const RECORD_HEAD: usize = 5;
+const TEXT_BIT: u8 = 1;
+const COMPRESSED_BIT: u8 = 2;
 
 impl Parked {
-    pub(super) fn push(&mut self, kind: MessageKind, payload: &[u8]) {
+    pub(super) fn push(&mut self, kind: MessageKind, form: Form, payload: &[u8]) {
         let len = u32::try_from(payload.len()).expect("messages are below the message limit");
-        self.bytes.push(u8::from(kind == MessageKind::Text));
+        let text = u8::from(kind == MessageKind::Text) * TEXT_BIT;
+        let compressed = u8::from(form == Form::Compressed) * COMPRESSED_BIT;
+        self.bytes.push(text | compressed);
         self.bytes.extend_from_slice(&len.to_le_bytes());
         self.bytes.extend_from_slice(payload);
     }
 
-    pub(super) fn next(&mut self) -> Option<(MessageKind, &[u8])> {
+    pub(super) fn next(&mut self) -> Option<(MessageKind, Form, &[u8])> {
         let head = self.bytes.get(self.taken..self.taken + RECORD_HEAD)?;
-        let kind = if head[0] == 1 {
+        let kind = if head[0] & TEXT_BIT != 0 {
             MessageKind::Text
         } else {
             MessageKind::Binary
         };
+        let form = if head[0] & COMPRESSED_BIT != 0 {
+            Form::Compressed
+        } else {
+            Form::Plain
+        };
         let len = u32::from_le_bytes(head[1..].try_into().expect("four bytes")) as usize;
         let start = self.taken + RECORD_HEAD;
         self.taken = start + len;
-        Some((kind, &self.bytes[start..start + len]))
+        Some((kind, form, &self.bytes[start..start + len]))
     }
 
     /// Bytes that still wait.
@@ -125,13 +150,17 @@ mod tests {
     #[test]
     fn parked_messages_come_back_in_order() {
         let mut parked = Parked::default();
-        parked.push(MessageKind::Text, b"one");
-        parked.push(MessageKind::Binary, b"");
-        assert_eq!(parked.next(), Some((MessageKind::Text, &b"one"[..])));
+        let one = (MessageKind::Text, Form::Plain, &b"one"[..]);
+        let two = (MessageKind::Binary, Form::Compressed, &b""[..]);
+        let three = (MessageKind::Text, Form::Compressed, &b"three"[..]);
+        for (kind, form, payload) in [one, two] {
+            parked.push(kind, form, payload);
+        }
+        assert_eq!(parked.next(), Some(one));
         parked.compact();
-        parked.push(MessageKind::Text, b"three");
-        assert_eq!(parked.next(), Some((MessageKind::Binary, &b""[..])));
-        assert_eq!(parked.next(), Some((MessageKind::Text, &b"three"[..])));
+        parked.push(three.0, three.1, three.2);
+        assert_eq!(parked.next(), Some(two));
+        assert_eq!(parked.next(), Some(three));
         assert_eq!(parked.next(), None);
         assert_eq!(parked.len(), 0);
     }

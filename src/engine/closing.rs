@@ -10,7 +10,7 @@ use super::busy::PeerEnd;
 use super::conn::{NEVER_MS, Phase};
 use super::disconnect::{Cause, Disconnect};
 use super::shard::Shard;
-use super::topic_table::{EncodingId, set_index};
+use super::topic_table::set_index;
 use super::turn_log::FrameKind;
 use crate::base::io::SocketOp;
 use crate::base::limits::LINGER;
@@ -101,7 +101,7 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        let encoding: EncodingId = conn.endpoint;
+        let (encoding, endpoint) = (conn.encoding(), conn.endpoint);
         let was_open = conn.is_open();
         if conn.busy.take().is_some() {
             self.busy_conns -= 1;
@@ -127,7 +127,7 @@ impl Shard {
         // An answer about its credentials that is still out would make it a user's again.
         conn.session = None;
         if was_open {
-            let dialect = &self.endpoints[usize::from(encoding)].dialect;
+            let dialect = &self.endpoints[usize::from(endpoint)].dialect;
             dialect.on_close(&mut conn.state, cause);
         }
     }

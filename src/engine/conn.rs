@@ -2,13 +2,15 @@
 
 use super::addresses::AddressKey;
 use super::busy::Busy;
+use super::deflate::Compression;
 use super::dialect::DialectState;
 use super::disconnect::Cause;
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::outbox::Outbox;
 use super::session::Session;
-use super::topic_table::Subscriptions;
+use super::topic_table::{Encoding, Subscriptions};
+use super::wire::Wire;
 use crate::base::ids::Ulid;
 use crate::codec::ws::Decoder;
 
@@ -41,6 +43,8 @@ pub(super) struct Conn {
     pub(super) busy: Option<Box<Busy>>,
     pub(super) meter: Option<Box<Meter>>,
     pub(super) session: Option<Box<Session>>,
+    /// What its frames go through on their way, if they do not go as they are.
+    pub(super) wire: Option<Box<Wire>>,
     /// When the peer was last heard.
     pub(super) seen_ms: u64,
     /// When the last heartbeat went out.
@@ -52,6 +56,7 @@ pub(super) struct Conn {
     /// The earliest time at which the wheel will show this connection.
     pub(super) wheel_ms: u64,
     pub(super) endpoint: u16,
+    pub(super) compression: Compression,
     /// Whether the socket is not being read.
     pub(super) paused: bool,
     /// Whether the shard will be told when the socket takes bytes again.
@@ -68,7 +73,7 @@ pub(super) struct Conn {
 
 // An idle connection is this, its monoio task (about 560 bytes) and its topics' entries. The aim is
 // 1,000 bytes in all.
-const _: () = assert!(size_of::<Conn>() <= 184);
+const _: () = assert!(size_of::<Conn>() <= 192);
 
 /// A deadline that never comes.
 pub(super) const NEVER_MS: u64 = u64::MAX;
@@ -76,6 +81,17 @@ pub(super) const NEVER_MS: u64 = u64::MAX;
 impl Conn {
     pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
+    }
+
+    /// The form in which it gets publications.
+    pub(super) fn encoding(&self) -> Encoding {
+        Encoding {
+            endpoint: self.endpoint,
+            window: match self.compression {
+                Compression::Shared(window) => Some(window),
+                Compression::None | Compression::Dedicated => None,
+            },
+        }
     }
 
     /// Whether more must not be read from it for now.

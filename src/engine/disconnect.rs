@@ -12,6 +12,8 @@ pub enum Cause {
     PeerClosed,
     /// The peer was gone without a Close frame (end of stream, reset).
     PeerGone,
+    /// The TLS handshake failed, or the peer broke its protocol.
+    TlsFailed,
     /// The HTTP request was not one that this server upgrades.
     HandshakeRefused,
     /// The request head was not there in time.
@@ -28,6 +30,8 @@ pub enum Cause {
     ProtocolError,
     /// A text message or a close reason was not UTF-8.
     InvalidPayload,
+    /// A compressed message could not be opened.
+    BadCompression,
     /// A message was longer than the endpoint's limit.
     MessageTooBig,
     /// The peer did not read what was sent to it, past the backpressure limit.
@@ -48,9 +52,10 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of their counters.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::PeerClosed,
         Self::PeerGone,
+        Self::TlsFailed,
         Self::HandshakeRefused,
         Self::HandshakeTimeout,
         Self::OriginRefused,
@@ -59,6 +64,7 @@ impl Cause {
         Self::AddressRate,
         Self::ProtocolError,
         Self::InvalidPayload,
+        Self::BadCompression,
         Self::MessageTooBig,
         Self::SlowConsumer,
         Self::Idle,
@@ -75,6 +81,7 @@ impl Cause {
         match self {
             Self::PeerClosed => "peer_closed",
             Self::PeerGone => "peer_gone",
+            Self::TlsFailed => "tls_failed",
             Self::HandshakeRefused => "handshake_refused",
             Self::HandshakeTimeout => "handshake_timeout",
             Self::OriginRefused => "origin_refused",
@@ -83,6 +90,7 @@ impl Cause {
             Self::AddressRate => "address_rate",
             Self::ProtocolError => "protocol_error",
             Self::InvalidPayload => "invalid_payload",
+            Self::BadCompression => "bad_compression",
             Self::MessageTooBig => "message_too_big",
             Self::SlowConsumer => "slow_consumer",
             Self::Idle => "idle",
@@ -104,6 +112,7 @@ impl Cause {
         let (code, reason) = match self {
             Self::PeerClosed
             | Self::PeerGone
+            | Self::TlsFailed
             | Self::HandshakeRefused
             | Self::HandshakeTimeout
             | Self::OriginRefused
@@ -112,6 +121,7 @@ impl Cause {
             | Self::AddressRate => return None,
             Self::ProtocolError => (CloseCode::PROTOCOL_ERROR, "protocol error"),
             Self::InvalidPayload => (CloseCode::INVALID_PAYLOAD, "invalid UTF-8"),
+            Self::BadCompression => (CloseCode::INVALID_PAYLOAD, "bad compression"),
             Self::MessageTooBig => (CloseCode::MESSAGE_TOO_BIG, "message too big"),
             Self::SlowConsumer => (CloseCode::TRY_AGAIN_LATER, "slow consumer"),
             Self::Idle => (CloseCode::GOING_AWAY, "idle timeout"),
@@ -133,6 +143,7 @@ impl Cause {
 impl From<FrameError> for Cause {
     fn from(error: FrameError) -> Self {
         match error.close_code() {
+            _ if error == FrameError::BadCompression => Self::BadCompression,
             CloseCode::MESSAGE_TOO_BIG => Self::MessageTooBig,
             CloseCode::INVALID_PAYLOAD => Self::InvalidPayload,
             _ => Self::ProtocolError,

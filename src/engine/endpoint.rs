@@ -1,6 +1,7 @@
 //! An endpoint: a path bound to a dialect, with its topic space, its rules and its limits.
 
 use super::decider::Decider;
+use super::deflate::DeflateConfig;
 use super::dialect::Dialect;
 use super::door::Door;
 use super::origin::OriginPattern;
@@ -23,6 +24,8 @@ pub struct Endpoint {
     pub decider: Box<dyn Decider>,
     /// The bounds of its connections.
     pub limits: ConnLimits,
+    /// How its messages are compressed.
+    pub deflate: DeflateConfig,
 }
 
 impl std::fmt::Debug for Endpoint {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::actions::{Dispatch, Publish, To};
 use super::busy::Wait;
 use super::conn::Conn;
+use super::deflate::Deflate;
 use super::dialect::Dialect;
 use super::endpoint::Endpoint;
 use super::interest::ShardMask;
@@ -15,8 +16,8 @@ use super::publication::{
     AppId, Audience, DataKind, MessageId, Origin, Publication, SharedPublication,
 };
 use super::shard::Shard;
-use super::topic_table::EncodingId;
-use super::turn_log::{FrameKind, TurnLog};
+use super::topic_table::Encoding;
+use super::turn_log::{EntryId, FrameKind, TurnLog};
 use crate::base::ids::Ulid;
 use crate::base::slab::{Key, Slab};
 use crate::base::time::Now;
@@ -118,6 +119,7 @@ impl Shard {
             endpoints: &self.endpoints,
             conns: &mut self.conns,
             log: &mut self.log,
+            deflate: &mut self.deflate,
             count: 0,
         };
         match publication.audience {
@@ -147,7 +149,7 @@ impl Shard {
     fn member(&self, id: Ulid) -> Option<Member> {
         let key = self.find(id)?;
         Some(Member {
-            encoding: self.conns.get(key)?.endpoint,
+            encoding: self.conns.get(key)?.encoding(),
             slot: key.slot,
         })
     }
@@ -156,7 +158,7 @@ impl Shard {
     fn owner_of_room(&self, app: AppId, topic: &str) -> Option<Member> {
         let member = self.member(Ulid::parse_uuid(topic.as_bytes())?)?;
         let conn = self.conns.at(member.slot)?;
-        let endpoint = &self.endpoints[usize::from(member.encoding)];
+        let endpoint = &self.endpoints[usize::from(member.encoding.endpoint)];
         let is_there = endpoint.app == app && endpoint.dialect.is_in_own_room(&conn.state);
         is_there.then_some(member)
     }
@@ -176,7 +178,7 @@ impl Shard {
                 let endpoint = &self.endpoints[usize::from(conn.endpoint)];
                 let hears = endpoint.app == app && endpoint.dialect.hears_everyone(&conn.state);
                 hears.then_some(Member {
-                    encoding: conn.endpoint,
+                    encoding: conn.encoding(),
                     slot: key.slot,
                 })
             })
@@ -287,7 +289,7 @@ impl Shard {
 /// A connection as fan-out sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Member {
-    encoding: EncodingId,
+    encoding: Encoding,
     slot: u32,
 }
 
@@ -298,26 +300,25 @@ struct Handout<'a> {
     endpoints: &'a [Endpoint],
     conns: &'a mut Slab<Conn>,
     log: &'a mut TurnLog,
+    deflate: &'a mut Deflate,
     count: u64,
 }
 
 impl Handout<'_> {
-    fn give_all<'t>(&mut self, groups: impl Iterator<Item = (EncodingId, &'t [u32])>) {
+    fn give_all<'t>(&mut self, groups: impl Iterator<Item = (Encoding, &'t [u32])>) {
         for (encoding, slots) in groups {
             self.give(encoding, slots.iter().copied());
         }
     }
 
     /// Writes the publication once, and its number to each of these slots.
-    fn give(&mut self, encoding: EncodingId, slots: impl Iterator<Item = u32>) {
-        let dialect = &*self.endpoints[usize::from(encoding)].dialect;
+    fn give(&mut self, encoding: Encoding, slots: impl Iterator<Item = u32>) {
+        let dialect = &*self.endpoints[usize::from(encoding.endpoint)].dialect;
         if dialect.encodes_for_each() {
-            self.give_to_each(dialect, slots);
+            self.give_to_each(encoding, dialect, slots);
             return;
         }
-        let entry = self.log.write(FrameKind::Publication, |out| {
-            dialect.encode(self.publication, out);
-        });
+        let entry = self.write(encoding);
         let log = &mut *self.log;
         let mut count = 0;
         // Hardly ever is anybody left out, and this is what each delivery costs.
@@ -335,8 +336,28 @@ impl Handout<'_> {
         self.count += count;
     }
 
+    /// Writes the publication in one encoding.
+    fn write(&mut self, encoding: Encoding) -> EntryId {
+        let endpoint = &self.endpoints[usize::from(encoding.endpoint)];
+        let encode = |out: &mut Vec<u8>| endpoint.dialect.encode(self.publication, out);
+        match encoding.window {
+            None => self.log.write(FrameKind::Publication, encode),
+            Some(window) => {
+                let (deflate, bytes_min) = (&mut *self.deflate, endpoint.deflate.bytes_min);
+                self.log.write(FrameKind::Publication, |out| {
+                    deflate.write(window, bytes_min, out, encode);
+                })
+            }
+        }
+    }
+
     /// Writes the publication for each connection that has a form of its own, and once for the rest.
-    fn give_to_each(&mut self, dialect: &dyn Dialect, slots: impl Iterator<Item = u32>) {
+    fn give_to_each(
+        &mut self,
+        encoding: Encoding,
+        dialect: &dyn Dialect,
+        slots: impl Iterator<Item = u32>,
+    ) {
         let mut shared = None;
         for slot in slots {
             if self.excluded.contains(&slot) {
@@ -347,13 +368,7 @@ impl Handout<'_> {
                 let write = |out: &mut Vec<u8>| dialect.encode_for(state, self.publication, out);
                 self.log.write_some(FrameKind::Publication, write)
             });
-            let entry = own.unwrap_or_else(|| {
-                *shared.get_or_insert_with(|| {
-                    self.log.write(FrameKind::Publication, |out| {
-                        dialect.encode(self.publication, out);
-                    })
-                })
-            });
+            let entry = own.unwrap_or_else(|| *shared.get_or_insert_with(|| self.write(encoding)));
             self.log.append(slot, entry);
             self.count += 1;
         }

@@ -5,7 +5,7 @@ use super::conn::Phase;
 use super::disconnect::{Cause, Disconnect};
 use super::outbox::{Outbox, Push};
 use super::shard::Shard;
-use super::turn_log::{FrameKind, Pending};
+use super::turn_log::{EntryId, FrameKind, Pending};
 use crate::base::io::{SendOutcome, SocketOp};
 use crate::base::limits::{BackpressurePolicy, TURN_LOG_BYTES_HIGH};
 use crate::base::slab::Key;
@@ -58,6 +58,10 @@ impl Shard {
             self.keep_from(now, key, list, 0);
             return;
         }
+        if conn.wire.as_ref().is_some_and(|wire| wire.seals()) {
+            self.flush_sealed(now, key, list, sink);
+            return;
+        }
         let bytes = self.log.contiguous(list);
         let len = bytes.len();
         match sink.send(key, bytes) {
@@ -75,8 +79,13 @@ impl Shard {
     }
 
     /// Keeps what is left of a list after its first `sent` bytes.
-    fn keep_from(&mut self, now: Now, key: Key, list: Pending, mut sent: usize) {
+    fn keep_from(&mut self, now: Now, key: Key, list: Pending, sent: usize) {
         let entries = self.log.entries_of(list);
+        self.keep(now, key, &entries, sent);
+    }
+
+    /// Keeps what is left of these frames after their first `sent` bytes.
+    pub(super) fn keep(&mut self, now: Now, key: Key, entries: &[EntryId], mut sent: usize) {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
@@ -84,7 +93,7 @@ impl Shard {
         let is_open = conn.is_open();
         let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
         let mut overflowed = false;
-        for entry in entries {
+        for &entry in entries {
             let len = self.log.len_of(entry);
             if sent >= len {
                 sent -= len;
@@ -143,13 +152,20 @@ impl Shard {
 
     fn flush_outbox(&mut self, key: Key, sink: &mut impl Sink) {
         loop {
+            if !self.seal_outbox(key) {
+                self.fail(key);
+                return;
+            }
             let Some(conn) = self.conns.get_mut(key) else {
                 return;
             };
             let Some(outbox) = &mut conn.outbox else {
                 return;
             };
-            let front = outbox.front(&mut self.gather);
+            let front = match outbox.sealed() {
+                Some(sealed) => sealed,
+                None => outbox.front(&mut self.gather),
+            };
             let len = front.len();
             match sink.send(key, front) {
                 SendOutcome::Sent(sent) => {
@@ -184,7 +200,7 @@ impl Shard {
         }
     }
 
-    fn watch(&mut self, key: Key) {
+    pub(super) fn watch(&mut self, key: Key) {
         if let Some(conn) = self.conns.get_mut(key)
             && !conn.watched
         {
@@ -193,7 +209,7 @@ impl Shard {
         }
     }
 
-    fn fail(&mut self, key: Key) {
+    pub(super) fn fail(&mut self, key: Key) {
         if let Some(conn) = self.conns.get(key)
             && !matches!(conn.phase, Phase::Closing { .. } | Phase::Ended)
         {
@@ -202,7 +218,7 @@ impl Shard {
         self.end(key, SocketOp::Close);
     }
 
-    fn count_send(&mut self, sent: usize) {
+    pub(super) fn count_send(&mut self, sent: usize) {
         self.stats.sends += 1;
         self.stats.bytes_sent += sent as u64;
     }

@@ -175,10 +175,15 @@ impl Shard {
             headers,
             state,
         } = acceptance;
+        let extension = self.agree_on_deflate(key, request);
         self.queue(key, FrameKind::Response, |out| {
+            let extension = extension
+                .as_deref()
+                .map(|text| ("Sec-WebSocket-Extensions", text));
             let headers: Vec<(&str, &str)> = headers
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
+                .chain(extension)
                 .collect();
             write_switching_protocols(out, request, subprotocol.as_deref(), &headers);
         });

@@ -27,10 +27,10 @@ impl Conn {
             if limits.idle_timeout_ms > 0 {
                 due_ms = due_ms.min(self.seen_ms + limits.idle_timeout_ms);
             }
-            if let Some(Wait::Decision { deadline_ms, .. }) =
-                self.busy.as_ref().and_then(|busy| busy.wait.as_ref())
-            {
-                due_ms = due_ms.min(*deadline_ms);
+            match self.busy.as_ref().and_then(|busy| busy.wait.as_ref()) {
+                Some(Wait::Decision { deadline_ms, .. }) => due_ms = due_ms.min(*deadline_ms),
+                Some(Wait::Turn { until_ms }) => due_ms = due_ms.min(*until_ms),
+                Some(Wait::Room { .. }) | None => {}
             }
             if let Some(Session {
                 expires_ms: Some(end_ms),
@@ -116,6 +116,7 @@ impl Shard {
     fn handle_due_open(&mut self, now: Now, key: Key, heartbeats: &mut Heartbeats) {
         self.expire_decision(now, key);
         self.expire_identity(now, key);
+        self.end_turn(now, key);
         self.handle_refilled(now, key);
         let Some(conn) = self.conns.get_mut(key).filter(|conn| conn.is_open()) else {
             return;

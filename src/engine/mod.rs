@@ -7,7 +7,9 @@
 pub mod actions;
 pub mod addresses;
 pub mod admission;
+pub mod context_memory;
 pub mod decider;
+pub mod deflate;
 pub mod dialect;
 pub mod disconnect;
 pub mod door;
@@ -40,7 +42,9 @@ mod perform;
 mod pings;
 mod receive;
 mod session;
+mod tls;
 mod waiting;
+mod wire;
 
 #[cfg(test)]
 mod tests;

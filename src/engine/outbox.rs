@@ -20,7 +20,7 @@ impl Slice {
     fn publication_cost(&self) -> usize {
         match self.kind {
             FrameKind::Publication => self.cost(),
-            FrameKind::Response | FrameKind::Private | FrameKind::Last => 0,
+            FrameKind::Response | FrameKind::Private | FrameKind::Last | FrameKind::Sealed => 0,
         }
     }
 }
@@ -83,12 +83,52 @@ impl Outbox {
         }
     }
 
-    /// Queues a frame of which the kernel has taken the first `sent` bytes: whatever the limit
-    /// says, a frame that has begun must be finished. The outbox must be empty.
+    /// Puts a frame of which the kernel has taken the first `sent` bytes before all others: whatever
+    /// the limit says, a frame that has begun must be finished, and so must what is sealed. No other
+    /// may have begun.
     pub fn push_started(&mut self, bytes: Rc<[u8]>, kind: FrameKind, sent: usize) {
-        debug_assert!(self.slices.is_empty() && sent < bytes.len());
-        self.queue(Slice { bytes, kind });
+        debug_assert!(self.head_sent == 0 && sent < bytes.len());
+        let slice = Slice { bytes, kind };
+        self.bytes += slice.cost();
+        self.publication_bytes += slice.publication_cost();
+        self.slices.push_front(slice);
         self.head_sent = sent;
+        self.check_invariants();
+    }
+
+    /// Puts sealed bytes behind those that are sealed already, before all else.
+    pub fn push_sealed(&mut self, bytes: Rc<[u8]>) {
+        let is_sealed = |slice: &Slice| slice.kind == FrameKind::Sealed;
+        let sealed = self.slices.iter().take_while(|slice| is_sealed(slice));
+        let place = sealed.count();
+        debug_assert!(self.head_sent == 0 || place > 0, "a frame has begun");
+        let kind = FrameKind::Sealed;
+        let slice = Slice { bytes, kind };
+        self.bytes += slice.cost();
+        self.slices.insert(place, slice);
+        self.check_invariants();
+    }
+
+    /// What is left of the sealed bytes at the head, if there are any.
+    #[must_use]
+    pub fn sealed(&self) -> Option<&[u8]> {
+        let head = self.slices.front()?;
+        (head.kind == FrameKind::Sealed).then(|| &head.bytes[self.head_sent..])
+    }
+
+    /// Takes the first frame out, none of which has been sent.
+    pub fn pop(&mut self) -> Option<Rc<[u8]>> {
+        debug_assert!(self.head_sent == 0, "it has begun");
+        let head = self.slices.pop_front()?;
+        self.bytes -= head.cost();
+        self.publication_bytes -= head.publication_cost();
+        Some(head.bytes)
+    }
+
+    /// The bytes of the first frame.
+    #[must_use]
+    pub fn first_len(&self) -> Option<usize> {
+        self.slices.front().map(|head| head.bytes.len())
     }
 
     fn queue(&mut self, slice: Slice) {
@@ -178,10 +218,12 @@ impl Outbox {
         self.check_invariants();
     }
 
-    /// Leaves only what a connection that is being closed still owes: the frame that has begun, or
-    /// the response to its request, without which a Close frame would be no answer.
+    /// Leaves only what a connection that is being closed still owes: the frame that has begun, what is
+    /// sealed, or the response to its request, without which a Close frame would be no answer.
     pub fn truncate_to_started(&mut self) {
-        let is_owed = |head: &Slice| self.head_sent > 0 || head.kind == FrameKind::Response;
+        let is_owed = |head: &Slice| {
+            self.head_sent > 0 || matches!(head.kind, FrameKind::Response | FrameKind::Sealed)
+        };
         let owed = usize::from(self.slices.front().is_some_and(is_owed));
         self.slices.truncate(owed);
         self.bytes = self.slices.iter().map(Slice::cost).sum();

@@ -71,7 +71,7 @@ impl Shard {
 
     fn perform(&mut self, now: Now, key: Key, action: Action<'_>, frames: &[u8]) {
         match action {
-            Action::Reply(range) => self.reply(key, |out| out.extend_from_slice(&frames[range])),
+            Action::Reply(range) => self.reply_message(key, &frames[range]),
             Action::Subscribe(topic) => self.ask_subscribe(now, key, &topic),
             Action::Join(topic) => {
                 // One topic more than it may have is not worth an end; nobody waits for an answer.
@@ -258,9 +258,13 @@ impl Shard {
             return SubscribeOutcome::Failed;
         };
         let app = self.endpoints[usize::from(conn.endpoint)].app;
-        let joined =
-            self.topics
-                .subscribe(app, topic, conn.endpoint, key.slot, &mut conn.subscriptions);
+        let joined = self.topics.subscribe(
+            app,
+            topic,
+            conn.encoding(),
+            key.slot,
+            &mut conn.subscriptions,
+        );
         match joined {
             Joined::Already => return SubscribeOutcome::AlreadySubscribed,
             Joined::Added => {}
@@ -285,13 +289,13 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        let endpoint = conn.endpoint;
-        let app = self.endpoints[usize::from(endpoint)].app;
+        let encoding = conn.encoding();
+        let app = self.endpoints[usize::from(conn.endpoint)].app;
         let mut own = std::mem::take(&mut conn.subscriptions);
         let conns = &mut self.conns;
         let gone = self
             .topics
-            .unsubscribe(app, topic, endpoint, &mut own, |moved| {
+            .unsubscribe(app, topic, encoding, &mut own, |moved| {
                 if let Some(conn) = conns.at_mut(moved.slot) {
                     set_index(&mut conn.subscriptions, moved);
                 }

@@ -1,13 +1,14 @@
 //! What an open connection sends: frames out of bytes, and what each of them is for.
 
-use super::busy::PeerEnd;
+use super::busy::{Form, PeerEnd};
+use super::deflate::Compression;
 use super::dialect::Message;
 use super::disconnect::Cause;
 use super::pings::Pings;
 use super::shard::Shard;
 use crate::base::slab::Key;
 use crate::base::time::Now;
-use crate::codec::ws::{Decoded, Event, MessageLimits, OpCode, write_frame};
+use crate::codec::ws::{Decoded, Event, MessageKind, MessageLimits, OpCode, write_frame};
 
 impl Shard {
     /// Frames, at any split.
@@ -33,24 +34,29 @@ impl Shard {
         let message_limits = MessageLimits {
             bytes_max: limits.message_bytes_max,
             frames_max: limits.message_frames_max,
+            deflate: conn.compression != Compression::None,
         };
         let is_metered = !limits.read_rates.are_off() && !conn.is_trusted && self.drain.is_none();
         let mut pings = Pings::default();
         // Out of its connection while its events borrow from it; a pointer's worth of moving.
         let mut decoder = std::mem::take(&mut conn.decoder);
         let mut position = 0;
+        self.begin_inflating();
         loop {
-            let (consumed, is_event) = match decoder.decode(&mut bytes[position..], message_limits)
-            {
-                Ok(Decoded { consumed, event }) => {
+            let decoded = decoder.decode(&mut bytes[position..], message_limits);
+            let handled = decoded
+                .map_err(Cause::from)
+                .and_then(|Decoded { consumed, event }| {
                     let is_event = event.is_some();
                     if let Some(event) = event {
-                        self.handle_event(now, key, event, &mut pings);
+                        self.handle_event(now, key, event, &mut pings)?;
                     }
-                    (consumed, is_event)
-                }
-                Err(error) => {
-                    self.close(now, key, Cause::from(error));
+                    Ok((consumed, is_event))
+                });
+            let (consumed, is_event) = match handled {
+                Ok(handled) => handled,
+                Err(cause) => {
+                    self.close(now, key, cause);
                     return;
                 }
             };
@@ -76,18 +82,22 @@ impl Shard {
         }
     }
 
-    fn handle_event(&mut self, now: Now, key: Key, event: Event<'_>, pings: &mut Pings) {
+    fn handle_event(
+        &mut self,
+        now: Now,
+        key: Key,
+        event: Event<'_>,
+        pings: &mut Pings,
+    ) -> Result<(), Cause> {
         match event {
             Event::Message { kind, payload } => {
-                self.stats.messages_received += 1;
-                let Some(conn) = self.conns.get_mut(key) else {
-                    return;
-                };
-                match &mut conn.busy {
-                    // After Close nothing of a peer counts.
-                    Some(busy) if busy.peer_end.is_some() => {}
-                    Some(busy) => busy.parked.push(kind, payload),
-                    None => self.handle_message(now, key, Message { kind, payload }),
+                if self.is_its_turn(key, kind, Form::Plain, payload) {
+                    self.handle_message(now, key, Message { kind, payload });
+                }
+            }
+            Event::Compressed { kind, payload } => {
+                if self.is_its_turn(key, kind, Form::Compressed, payload) {
+                    self.handle_compressed(now, key, kind, payload)?;
                 }
             }
             Event::Ping(payload) if pings.may_wait(payload) => {}
@@ -99,5 +109,22 @@ impl Shard {
                 self.handle_peer_end(now, key, PeerEnd::Close(code));
             }
         }
+        Ok(())
+    }
+
+    /// Whether a message may be handled now; otherwise it is put aside, unless nothing of its sender
+    /// counts any more.
+    fn is_its_turn(&mut self, key: Key, kind: MessageKind, form: Form, payload: &[u8]) -> bool {
+        self.stats.messages_received += 1;
+        let Some(conn) = self.conns.get_mut(key) else {
+            return false;
+        };
+        match &mut conn.busy {
+            None => return true,
+            // After Close nothing of a peer counts.
+            Some(busy) if busy.peer_end.is_some() => {}
+            Some(busy) => busy.parked.push(kind, form, payload),
+        }
+        false
     }
 }

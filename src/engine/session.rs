@@ -142,7 +142,7 @@ impl Shard {
             return;
         };
         let (encoding, app) = (
-            conn.endpoint,
+            conn.encoding(),
             self.endpoints[usize::from(conn.endpoint)].app,
         );
         let session = conn.session.get_or_insert_default();
@@ -221,7 +221,7 @@ impl Shard {
     /// Takes a connection's identity, and the connection out of its user's.
     pub(super) fn take_identity(&mut self, key: Key) -> Option<Arc<Identity>> {
         let conn = self.conns.get_mut(key)?;
-        let encoding = conn.endpoint;
+        let encoding = conn.encoding();
         let session = conn.session.as_mut()?;
         let identity = session.identity.take()?;
         session.expires_ms = None;

@@ -21,7 +21,9 @@ use std::sync::Arc;
 use super::actions::Actions;
 use super::admission::{Admission, Admit};
 use super::conn::{Conn, NEVER_MS, Phase};
+use super::context_memory::ContextMemory;
 use super::decider::Asked;
+use super::deflate::{Compression, Deflate, Stopwatch};
 use super::dialect::{ConnView, Dialect};
 use super::disconnect::Cause;
 use super::drain::Drain;
@@ -35,6 +37,7 @@ use super::publication::AppId;
 use super::stats::Stats;
 use super::topic_table::{Subscriptions, TopicTable};
 use super::turn_log::{FrameKind, TurnLog};
+use super::wire::Scratch;
 use crate::base::ids::{ConnAddress, ConnId, IdKey, ShardId, Ulid, UlidGenerator};
 use crate::base::io::{Flow, SocketOp};
 use crate::base::limits::HandshakeLimits;
@@ -42,6 +45,7 @@ use crate::base::random::Random;
 use crate::base::slab::{Key, Slab};
 use crate::base::time::Now;
 use crate::base::wheel::Wheel;
+use crate::codec::tls::TlsConfig;
 use crate::codec::ws::Decoder;
 
 /// What a shard is built from.
@@ -65,6 +69,12 @@ pub struct ShardConfig {
     pub interest: Arc<Interest>,
     /// The way to the other shards.
     pub mesh: Mesh,
+    /// The certificates, where connections speak TLS.
+    pub tls: Option<Arc<TlsConfig>>,
+    /// What all shards may keep of earlier messages.
+    pub context_memory: ContextMemory,
+    /// Times what is only counted.
+    pub stopwatch: Stopwatch,
 }
 
 /// One shard. See the [module's text](self) for how it is driven.
@@ -100,6 +110,12 @@ pub struct Shard {
     pub(super) busy_conns: usize,
     pub(super) drain: Option<Drain>,
     pub(super) stats: Stats,
+    pub(super) deflate: Deflate,
+    pub(super) context_memory: ContextMemory,
+    pub(super) tls: Option<Arc<TlsConfig>>,
+    pub(super) scratch: Scratch,
+    /// What a receive has brought once TLS was taken off.
+    pub(super) unsealed: Vec<u8>,
     /// Buffers kept for reuse.
     pub(super) spare_frames: Vec<u8>,
     pub(super) gather: Vec<u8>,
@@ -149,6 +165,11 @@ impl Shard {
             busy_conns: 0,
             drain: None,
             stats: Stats::default(),
+            deflate: Deflate::new(config.stopwatch),
+            context_memory: config.context_memory,
+            tls: config.tls,
+            scratch: Scratch::default(),
+            unsealed: Vec::new(),
             spare_frames: Vec::new(),
             gather: Vec::new(),
             due: Vec::new(),
@@ -186,12 +207,14 @@ impl Shard {
                 busy: None,
                 meter: None,
                 session: None,
+                wire: None,
                 seen_ms: now.monotonic_ms,
                 pinged_ms: now.monotonic_ms,
                 timer_ms: NEVER_MS,
                 deadline_ms,
                 wheel_ms: NEVER_MS,
                 endpoint: 0,
+                compression: Compression::None,
                 paused: false,
                 watched: false,
                 refuse,
@@ -212,11 +235,24 @@ impl Shard {
     /// Bytes arrived. They may be changed in place; nothing of them is kept but an unfinished rest.
     pub fn handle_bytes(&mut self, now: Now, key: Key, bytes: &mut [u8]) -> Flow {
         self.stats.bytes_received += bytes.len() as u64;
-        let draining = self.is_draining();
         let Some(conn) = self.conns.get_mut(key) else {
             return Flow::Stop;
         };
         conn.seen_ms = now.monotonic_ms;
+        if self.tls.is_some() {
+            self.handle_sealed(now, key, bytes);
+        } else {
+            self.handle_plain(now, key, bytes);
+        }
+        self.flow(key)
+    }
+
+    /// What a peer says in plaintext.
+    pub(super) fn handle_plain(&mut self, now: Now, key: Key, bytes: &mut [u8]) {
+        let draining = self.is_draining();
+        let Some(conn) = self.conns.get_mut(key) else {
+            return;
+        };
         match conn.phase {
             Phase::Handshaking(_) => self.handle_head(now, key, bytes),
             // What was not read before the drain began has not been accepted.
@@ -224,7 +260,6 @@ impl Shard {
             Phase::Open => self.handle_frames(now, key, bytes),
             Phase::Closing { .. } | Phase::Ended => {}
         }
-        self.flow(key)
     }
 
     /// The socket takes bytes again.

@@ -10,6 +10,10 @@ pub struct Stats {
     pub accepted: u64,
     /// Sockets turned away because the connection limit was reached.
     pub refused_full: u64,
+    /// TLS handshakes done in full.
+    pub tls_handshakes: u64,
+    /// TLS handshakes that resumed an earlier session.
+    pub tls_resumed: u64,
     /// Connections that completed the opening handshake.
     pub upgraded: u64,
     /// Connections that ended, by [`Cause::ALL`].

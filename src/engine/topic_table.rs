@@ -8,9 +8,16 @@ use smallvec::SmallVec;
 
 use super::publication::AppId;
 use crate::base::slab::{Key, Slab};
+use crate::codec::ws::deflate::WindowBits;
 
-/// Which encoding a subscriber wants its publications in: its endpoint's index.
-pub type EncodingId = u16;
+/// Which form a subscriber wants its publications in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Encoding {
+    /// The index of its endpoint, whose dialect writes the frame.
+    pub endpoint: u16,
+    /// The window that it is compressed for; `None`: as it is.
+    pub window: Option<WindowBits>,
+}
 
 /// One membership as its connection keeps it, sorted by topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +34,7 @@ pub type Subscriptions = SmallVec<[Subscription; 1]>;
 /// The subscribers of one topic that want the same encoding.
 #[derive(Debug)]
 struct Group {
-    encoding: EncodingId,
+    encoding: Encoding,
     slots: Vec<u32>,
 }
 
@@ -80,7 +87,7 @@ impl TopicTable {
         &mut self,
         app: AppId,
         name: &str,
-        encoding: EncodingId,
+        encoding: Encoding,
         slot: u32,
         own: &mut Subscriptions,
     ) -> Joined {
@@ -154,7 +161,7 @@ impl TopicTable {
         &mut self,
         app: AppId,
         name: &str,
-        encoding: EncodingId,
+        encoding: Encoding,
         own: &mut Subscriptions,
         moved: impl FnOnce(Moved),
     ) -> Option<Arc<str>> {
@@ -169,7 +176,7 @@ impl TopicTable {
     pub fn take_out(
         &mut self,
         subscription: Subscription,
-        encoding: EncodingId,
+        encoding: Encoding,
         moved: impl FnOnce(Moved),
     ) -> Option<(AppId, Arc<str>)> {
         let topic = self.topics.get_mut(subscription.topic)?;
@@ -192,11 +199,7 @@ impl TopicTable {
     }
 
     /// The subscribers of a topic, one slice of slots for each encoding among them.
-    pub fn subscribers(
-        &self,
-        app: AppId,
-        name: &str,
-    ) -> impl Iterator<Item = (EncodingId, &[u32])> {
+    pub fn subscribers(&self, app: AppId, name: &str) -> impl Iterator<Item = (Encoding, &[u32])> {
         self.apps[usize::from(app.0)]
             .get(name)
             .and_then(|key| self.topics.get(*key))
@@ -248,7 +251,7 @@ impl TopicTable {
 }
 
 impl Topic {
-    fn slots_of(&mut self, encoding: EncodingId) -> &mut Vec<u32> {
+    fn slots_of(&mut self, encoding: Encoding) -> &mut Vec<u32> {
         let known = self
             .groups
             .iter()
@@ -292,6 +295,13 @@ mod tests {
 
     const APP: AppId = AppId(0);
 
+    const fn plain(endpoint: u16) -> Encoding {
+        Encoding {
+            endpoint,
+            window: None,
+        }
+    }
+
     fn slots(table: &TopicTable, name: &str) -> BTreeSet<u32> {
         let mut all = BTreeSet::new();
         for (_, slots) in table.subscribers(APP, name) {
@@ -306,27 +316,41 @@ mod tests {
     fn topic_is_gone_with_its_last_subscriber() {
         let mut table = TopicTable::new(1, 1);
         let mut own = Subscriptions::new();
-        let joined = table.subscribe(APP, "t", 0, 9, &mut own);
+        let joined = table.subscribe(APP, "t", plain(0), 9, &mut own);
         assert!(matches!(joined, Joined::First(name) if &*name == "t"));
-        assert_eq!(table.subscribe(APP, "t", 0, 9, &mut own), Joined::Already);
+        assert_eq!(
+            table.subscribe(APP, "t", plain(0), 9, &mut own),
+            Joined::Already
+        );
         assert_eq!(table.subscriptions(), 1);
-        let gone = table.unsubscribe(APP, "t", 0, &mut own, |_| panic!("nobody moved"));
+        let gone = table.unsubscribe(APP, "t", plain(0), &mut own, |_| panic!("nobody moved"));
         assert_eq!(gone.as_deref(), Some("t"));
-        assert_eq!(table.unsubscribe(APP, "t", 0, &mut own, |_| ()), None);
+        assert_eq!(
+            table.unsubscribe(APP, "t", plain(0), &mut own, |_| ()),
+            None
+        );
         assert_eq!((table.topics(), table.subscriptions()), (0, 0));
     }
 
     #[test]
     fn subscribers_are_grouped_by_encoding() {
         let mut table = TopicTable::new(1, 1);
-        let mut owns = [(); 3].map(|()| Subscriptions::new());
-        for (slot, encoding) in [(0, 0), (1, 4), (2, 0)] {
+        let mut owns = [(); 4].map(|()| Subscriptions::new());
+        let deflated = Encoding {
+            window: Some(WindowBits::MAX),
+            ..plain(4)
+        };
+        for (slot, encoding) in [(0, plain(0)), (1, deflated), (2, plain(0)), (3, plain(4))] {
             table.subscribe(APP, "t", encoding, slot, &mut owns[slot as usize]);
         }
         let groups: Vec<_> = table.subscribers(APP, "t").collect();
-        assert_eq!(groups, [(0, &[0, 2][..]), (4, &[1][..])]);
-        table.unsubscribe(APP, "t", 4, &mut owns[1], |_| ());
-        assert_eq!(table.subscribers(APP, "t").count(), 1);
+        let [both, one, other] = [&[0, 2][..], &[1], &[3]];
+        assert_eq!(
+            groups,
+            [(plain(0), both), (deflated, one), (plain(4), other)]
+        );
+        table.unsubscribe(APP, "t", deflated, &mut owns[1], |_| ());
+        assert_eq!(table.subscribers(APP, "t").count(), 2);
     }
 
     #[test]
@@ -337,7 +361,7 @@ mod tests {
         let mut model: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         for _ in 0..20_000 {
             let (slot, name) = (random.below(20), format!("t{}", random.below(8)));
-            let encoding = (slot % 2) as EncodingId;
+            let encoding = plain((slot % 2) as u16);
             let mut own = std::mem::take(&mut owns[slot as usize]);
             let members = model.entry(name.clone()).or_default();
             if random.below(2) == 0 {

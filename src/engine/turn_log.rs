@@ -32,6 +32,9 @@ pub enum FrameKind {
     Private,
     /// A Close frame: always finds room, as it is the last.
     Last,
+    /// What has been through its connection's [`wire`](super::wire): it goes out as it is, before
+    /// anything else, since what follows builds upon it.
+    Sealed,
 }
 
 #[derive(Debug)]
@@ -239,6 +242,12 @@ impl TurnLog {
         }
         entries.reverse();
         entries
+    }
+
+    /// An entry's frame.
+    #[must_use]
+    pub fn frame(&self, entry: EntryId) -> &[u8] {
+        &self.bytes[self.entries[entry.0 as usize].span.clone()]
     }
 
     /// The bytes of an entry's frame.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::actions::Actions;
-use super::busy::{Busy, Gate, PeerEnd, Request, Wait};
+use super::busy::{Busy, Form, Gate, PeerEnd, Request, Wait};
 use super::decider::{Admission, Asked, Inquiry, Proof, Verdict};
 use super::dialect::{Message, PublishOutcome};
 use super::disconnect::{Cause, Disconnect};
@@ -185,9 +185,21 @@ impl Shard {
         }
     }
 
+    /// The others have had their turn.
+    pub(super) fn end_turn(&mut self, now: Now, key: Key) {
+        let Some(busy) = self.busy_mut(key) else {
+            return;
+        };
+        let is_over = |wait: &mut Wait| matches!(wait, Wait::Turn { until_ms } if *until_ms <= now.monotonic_ms);
+        if busy.wait.take_if(is_over).is_some() {
+            self.go_on(now, key);
+        }
+    }
+
     /// Works off what waited: first the rest of the actions, then the parked messages, one by one,
     /// until something has to wait again.
     fn go_on(&mut self, now: Now, key: Key) {
+        self.begin_inflating();
         while let Some(busy) = self.busy_mut(key) {
             if busy.wait.is_some() {
                 return;
@@ -202,11 +214,18 @@ impl Shard {
             // Out of the connection while its messages are borrowed from it; nothing can be parked
             // meanwhile, as only received bytes are.
             let mut parked = std::mem::take(&mut busy.parked);
-            let Some((kind, payload)) = parked.next() else {
+            let Some((kind, form, payload)) = parked.next() else {
                 self.stop_being_busy(now, key);
                 return;
             };
-            self.handle_message(now, key, Message { kind, payload });
+            match form {
+                Form::Plain => self.handle_message(now, key, Message { kind, payload }),
+                Form::Compressed => {
+                    if let Err(cause) = self.handle_compressed(now, key, kind, payload) {
+                        self.close(now, key, cause);
+                    }
+                }
+            }
             if let Some(busy) = self.busy_mut(key) {
                 parked.compact();
                 busy.parked = parked;
@@ -228,13 +247,14 @@ impl Shard {
         }
     }
 
-    /// The peer will send nothing more: the end, unless messages before it wait for room.
+    /// The peer will send nothing more: the end, unless messages before it wait for room, or for
+    /// their turn.
     ///
     /// A decision that is still out is cancelled: its outcome would concern nobody. A publication
     /// that was accepted, and messages behind it, are not: they were sent before the end.
     pub(super) fn handle_peer_end(&mut self, now: Now, key: Key, end: PeerEnd) {
         if let Some(busy) = self.busy_mut(key)
-            && matches!(busy.wait, Some(Wait::Room { .. }))
+            && busy.wait.as_ref().is_some_and(Wait::outlasts_peer)
         {
             busy.peer_end.get_or_insert(end);
             return;

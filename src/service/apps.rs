@@ -62,6 +62,7 @@ impl Apps {
                 door: door(config),
                 decider: Box::new(config.rules.clone()),
                 limits: config.limits,
+                deflate: config.deflate,
             })
             .collect()
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::apps::Apps;
 use super::control::Shards;
 use super::server_config::{EndpointConfig, ServerConfig};
+use super::start::Common;
 use super::worker::{Command, Worker};
 use crate::base::limits::HandshakeLimits;
 use crate::base::time::Now;
@@ -32,7 +33,12 @@ impl Reload {
 ///
 /// An endpoint that `new` does not have, or has with another dialect or other topics, keeps what it
 /// has: it goes on as it is until a restart.
-pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, apps: &Apps, shards: &Shards) {
+pub(super) fn apply(
+    running: &mut ServerConfig,
+    new: &ServerConfig,
+    common: &Common,
+    shards: &Shards,
+) {
     for endpoint in &mut running.endpoints {
         let same = |other: &&_| endpoint.is_same_place(other);
         if let Some(other) = new.endpoints.iter().find(same) {
@@ -44,13 +50,15 @@ pub(super) fn apply(running: &mut ServerConfig, new: &ServerConfig, apps: &Apps,
         }
     }
     running.handshake = new.handshake;
+    running.context_bytes_max = new.context_bytes_max;
+    common.context_memory.set_bytes_max(new.context_bytes_max);
     running.drain_timeout = new.drain_timeout;
     running.log_level = new.log_level;
 
     let reload = Arc::new(Reload {
         handshake: running.handshake,
         endpoints: running.endpoints.clone(),
-        apps: apps.clone(),
+        apps: common.apps.clone(),
     });
     for shard in shards.handles() {
         let reload = Arc::clone(&reload);

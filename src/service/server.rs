@@ -143,7 +143,7 @@ async fn serve_async(
             Wish::End(name) => break name,
             Wish::Reload => {
                 if let Some(new) = reload(&config) {
-                    reload::apply(&mut config, &new, &common.apps, &shards);
+                    reload::apply(&mut config, &new, &common, &shards);
                     answers.renew(&config.endpoints);
                     if let Some(control) = &api_control {
                         control.renew_limits(&common.apps.described(&config.endpoints));
@@ -207,6 +207,7 @@ pub(super) fn control(
         },
         ids: Mutex::new((UlidGenerator::default(), Random::new(!common.seed))),
         connections_max: common.connections_max,
+        context_memory: common.context_memory.clone(),
     }
 }
 

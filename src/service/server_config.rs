@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::limits::{ConnLimits, HandshakeLimits};
 use crate::dialect::DialectConfig;
 use crate::engine::addresses::AddressLimits;
+use crate::engine::deflate::DeflateConfig;
 use crate::engine::origin::OriginPattern;
 use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
@@ -36,6 +37,8 @@ pub struct ServerConfig {
     /// Connections of the whole process. `None`: derived at start from the descriptor limit, which
     /// is known only after the server has raised it.
     pub connections_max: Option<usize>,
+    /// Bytes that compression may take for contexts, over all connections.
+    pub context_bytes_max: usize,
     /// What one client address may have.
     pub addresses: AddressLimits,
     /// How long a drain may take before what is left is cut.
@@ -86,6 +89,8 @@ pub struct EndpointConfig {
     pub app: String,
     /// What binds its connections.
     pub limits: ConnLimits,
+    /// How its messages are compressed.
+    pub deflate: DeflateConfig,
     /// How it finds out who a connection speaks for.
     pub auth: AuthConfig,
     /// The pages that may connect there; empty: all.

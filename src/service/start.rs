@@ -16,8 +16,9 @@ use super::started::Started;
 use super::worker::{Command, Report, Worker};
 use crate::base::ids::{IdKey, ShardId};
 use crate::base::limits::{HandshakeLimits, MAILBOX_LETTERS_MAX};
-use crate::base::time::Clock;
+use crate::base::time::{Clock, stopwatch};
 use crate::engine::admission::Admission;
+use crate::engine::context_memory::ContextMemory;
 use crate::engine::interest::Interest;
 use crate::engine::mailbox::{Inbox, Mesh, connect};
 use crate::engine::shard::{Shard, ShardConfig};
@@ -34,6 +35,7 @@ pub(super) struct Common {
     pub(super) health: Arc<Health>,
     pub(super) id_key: IdKey,
     pub(super) seed: u64,
+    pub(super) context_memory: ContextMemory,
 }
 
 impl Common {
@@ -53,6 +55,7 @@ impl Common {
             health: Arc::new(Health::new(config.shards, clock)),
             id_key: IdKey::new(random_key()),
             seed,
+            context_memory: ContextMemory::new(config.context_bytes_max),
         }
     }
 
@@ -76,6 +79,9 @@ impl Common {
             seed: self.seed,
             interest: Arc::clone(&self.interest),
             mesh,
+            tls: None,
+            context_memory: self.context_memory.clone(),
+            stopwatch,
         };
         let shard = Shard::new(config, self.clock.now());
         let health = Arc::clone(&self.health);

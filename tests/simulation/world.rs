@@ -15,6 +15,8 @@ use shardcast::dialect::shared_websocket::{Role, Settings, SharedWebsocket};
 use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
+use shardcast::engine::context_memory::ContextMemory;
+use shardcast::engine::deflate::DeflateConfig;
 use shardcast::engine::disconnect::Cause;
 use shardcast::engine::door::Door;
 use shardcast::engine::drain::DrainPhase;
@@ -154,6 +156,7 @@ fn endpoint(dialect: Dialect, plan: &Plan) -> Endpoint {
         },
         decider: Box::new(Script),
         limits: plan.limits,
+        deflate: DeflateConfig::default(),
     }
 }
 
@@ -220,6 +223,9 @@ impl World {
                         seed,
                         interest: Arc::clone(interest),
                         mesh,
+                        tls: None,
+                        context_memory: ContextMemory::new(1024 * 1024),
+                        stopwatch: || 0,
                     },
                     now,
                 ),

@@ -12,8 +12,8 @@ pub enum FrameError {
     /// The mask bit is clear (section 5.1).
     #[error("a client frame is not masked")]
     Unmasked,
-    /// A reserved bit is set although no extension was agreed on (section 5.2).
-    #[error("a reserved bit is set and no extension was negotiated")]
+    /// A reserved bit is set where nothing that was agreed on has it (section 5.2).
+    #[error("a reserved bit is set and no extension was negotiated that allows it")]
     ReservedBits,
     /// An opcode in 3-7 or 11-15 (section 5.2).
     #[error("the opcode is reserved")]
@@ -45,6 +45,9 @@ pub enum FrameError {
     /// A text message or a close reason is not UTF-8 (section 8.1).
     #[error("the text is not valid UTF-8")]
     InvalidUtf8,
+    /// A compressed message is no such thing, or not whole (RFC 7692, section 7.2.2).
+    #[error("the message cannot be decompressed")]
+    BadCompression,
     /// A close payload of one byte: too short for a code, too long for none (section 5.5.1).
     #[error("the close payload is one byte long")]
     BadClosePayload,
@@ -60,7 +63,7 @@ impl FrameError {
     #[must_use]
     pub fn close_code(self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 | Self::BadCompression => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig | Self::TooManyFrames => CloseCode::MESSAGE_TOO_BIG,
             Self::Unmasked
             | Self::ReservedBits
@@ -86,6 +89,7 @@ mod tests {
     const LIMITS: MessageLimits = MessageLimits {
         bytes_max: 200,
         frames_max: 5,
+        deflate: false,
     };
 
     /// For each rule one way to break it: the bytes, the error and the code. Message limit: 200

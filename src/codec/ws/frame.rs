@@ -11,6 +11,7 @@
 //! A length of 0-125 stands in byte 1; 126 there means two more bytes, 127 eight. A server's frames
 //! have no mask.
 
+use super::deflate::compressed_len_max;
 pub use super::error::FrameError;
 pub use super::write::{frame_len, write_close, write_frame, write_frame_with};
 
@@ -36,8 +37,14 @@ impl OpCode {
     /// Whether frames of this kind steer the connection: short, whole, allowed between fragments.
     #[must_use]
     pub const fn is_control(self) -> bool {
-        self as u8 & 0x8 != 0
+        is_control(self as u8)
     }
+}
+
+/// The same of a frame that begins with `first`.
+#[inline]
+pub(super) const fn is_control(first: u8) -> bool {
+    first & 0x8 != 0
 }
 
 /// Bytes of the longest header a client can send: 2, a length of 8, a key of 4.
@@ -50,6 +57,10 @@ pub(super) const FIN_BIT: u8 = 0x80;
 pub(super) const LENGTH_CODE_2_BYTES: u8 = 126;
 pub(super) const LENGTH_CODE_8_BYTES: u8 = 127;
 
+/// RSV1, on the first frame of a message: its payload is compressed (RFC 7692, section 6).
+pub(super) const COMPRESSED_BIT: u8 = 0x40;
+pub(super) const LENGTH_BITS: u8 = 0x7f;
+
 const RESERVED_BITS: u8 = 0x70;
 const OPCODE_BITS: u8 = 0x0f;
 const MASK_BIT: u8 = 0x80;
@@ -61,6 +72,8 @@ pub struct FrameHeader {
     pub fin: bool,
     /// What the frame is for.
     pub opcode: OpCode,
+    /// Whether it begins a compressed message.
+    pub compressed: bool,
     /// The key its payload is masked with.
     pub mask: [u8; 4],
     /// Bytes of the header itself, the key included: 6, 8 or 14.
@@ -81,6 +94,28 @@ impl FrameHeader {
     }
 }
 
+/// What a frame may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeaderLimits {
+    /// Payload bytes of a data frame, inclusive; of one that begins a compressed message
+    /// [`compressed_len_max`] of it.
+    pub payload_len_max: u64,
+    /// Whether messages may be compressed: it has been agreed on.
+    pub deflate: bool,
+}
+
+impl HeaderLimits {
+    #[inline]
+    fn payload_len_max(self, compressed: bool) -> u64 {
+        if compressed {
+            let plain_len_max = usize::try_from(self.payload_len_max).unwrap_or(usize::MAX);
+            compressed_len_max(plain_len_max) as u64
+        } else {
+            self.payload_len_max
+        }
+    }
+}
+
 /// Reads one client frame header from the front of `input`.
 ///
 /// `input` is whatever has arrived: it may stop inside the header or go on past the frame. The
@@ -90,7 +125,7 @@ impl FrameHeader {
 /// make it certain, so that a peer who announces what it may not send is cut off at once; whichever
 /// way the bytes are split, the same error is found.
 ///
-/// `payload_len_max` bounds data frames, inclusive; control frames have the RFC's own bound of
+/// `limits` are those of data frames; control frames have the RFC's own bound of
 /// [`CONTROL_PAYLOAD_BYTES_MAX`].
 ///
 /// Cost: reads at most [`CLIENT_HEADER_BYTES_MAX`] bytes; no copy, no allocation.
@@ -103,33 +138,40 @@ impl FrameHeader {
 /// - By the length, before the key: [`FrameError::LengthTooLarge`],
 ///   [`FrameError::LengthNotMinimal`], [`FrameError::MessageTooBig`].
 ///
-/// Source: RFC 6455, sections 5.1 (masking), 5.2 (layout) and 5.5 (control frames).
+/// Source: RFC 6455, sections 5.1 (masking), 5.2 (layout) and 5.5 (control frames); RFC 7692,
+/// section 6 (RSV1).
 ///
 /// # Examples
 ///
 /// ```
-/// use shardcast::codec::ws::{FrameError, read_header};
+/// use shardcast::codec::ws::{FrameError, HeaderLimits, read_header};
 ///
+/// let up_to = |payload_len_max| HeaderLimits { payload_len_max, deflate: false };
 /// let hi = [0x81, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2];
-/// let header = read_header(&hi, 2)?.expect("all six header bytes are here");
+/// let header = read_header(&hi, up_to(2))?.expect("all six header bytes are here");
 /// assert_eq!((header.header_len, header.payload_len), (6, 2));
-/// assert_eq!(read_header(&hi[..5], 2)?, None);
-/// assert_eq!(read_header(&hi[..2], 1), Err(FrameError::MessageTooBig));
+/// assert_eq!(read_header(&hi[..5], up_to(2))?, None);
+/// assert_eq!(read_header(&hi[..2], up_to(1)), Err(FrameError::MessageTooBig));
 /// # Ok::<(), FrameError>(())
 /// ```
 #[inline]
-pub fn read_header(input: &[u8], payload_len_max: u64) -> Result<Option<FrameHeader>, FrameError> {
+pub fn read_header(input: &[u8], limits: HeaderLimits) -> Result<Option<FrameHeader>, FrameError> {
     let Some(&first) = input.first() else {
         return Ok(None);
     };
-    let (fin, opcode) = read_first_byte(first)?;
+    let FirstByte {
+        fin,
+        opcode,
+        compressed,
+    } = read_first_byte(first, limits.deflate)?;
     let Some(&second) = input.get(1) else {
         return Ok(None);
     };
     if second & MASK_BIT == 0 {
         return Err(FrameError::Unmasked);
     }
-    let length_code = second & !MASK_BIT;
+    let length_code = second & LENGTH_BITS;
+    let payload_len_max = limits.payload_len_max(compressed);
     if opcode.is_control() && usize::from(length_code) > CONTROL_PAYLOAD_BYTES_MAX {
         return Err(FrameError::ControlTooLong);
     }
@@ -149,6 +191,7 @@ pub fn read_header(input: &[u8], payload_len_max: u64) -> Result<Option<FrameHea
     Ok(Some(FrameHeader {
         fin,
         opcode,
+        compressed,
         mask: [a, b, c, d],
         header_len: 2 + length_bytes + 4,
         payload_len,
@@ -161,11 +204,25 @@ pub(super) const fn is_unfragmented(first: u8) -> bool {
     first & FIN_BIT != 0 && first & OPCODE_BITS != OpCode::Continuation as u8
 }
 
-/// FIN and opcode, once everything that can be wrong with a frame's first byte has been ruled out.
+/// What a frame's first byte says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstByte {
+    pub(super) fin: bool,
+    pub(super) opcode: OpCode,
+    pub(super) compressed: bool,
+}
+
+/// Reads it, once everything that can be wrong with it has been ruled out. `deflate`: whether messages
+/// may be compressed.
 #[inline]
-pub(super) fn read_first_byte(first: u8) -> Result<(bool, OpCode), FrameError> {
+pub(super) fn read_first_byte(first: u8, deflate: bool) -> Result<FirstByte, FrameError> {
     if first & RESERVED_BITS != 0 {
-        return Err(FrameError::ReservedBits);
+        // The bit says something about a message as a whole, so its first frame alone may have it.
+        let begins_message = !is_control(first) && first & OPCODE_BITS != 0;
+        let is_agreed = deflate && begins_message && first & RESERVED_BITS == COMPRESSED_BIT;
+        if !is_agreed {
+            return Err(FrameError::ReservedBits);
+        }
     }
     let opcode = match first & OPCODE_BITS {
         0x0 => OpCode::Continuation,
@@ -180,7 +237,11 @@ pub(super) fn read_first_byte(first: u8) -> Result<(bool, OpCode), FrameError> {
     if opcode.is_control() && !fin {
         return Err(FrameError::FragmentedControl);
     }
-    Ok((fin, opcode))
+    Ok(FirstByte {
+        fin,
+        opcode,
+        compressed: first & COMPRESSED_BIT != 0,
+    })
 }
 
 /// Reads a length of `BYTES` bytes; `None` while some of them are missing.
@@ -235,6 +296,13 @@ mod tests {
         i64::MAX as u64,
     ];
 
+    fn up_to(payload_len_max: u64) -> HeaderLimits {
+        HeaderLimits {
+            payload_len_max,
+            deflate: false,
+        }
+    }
+
     #[test]
     fn frame_len_ends_where_memory_does() {
         for (payload_len, frame_len) in [
@@ -247,6 +315,7 @@ mod tests {
             let header = FrameHeader {
                 fin: true,
                 opcode: OpCode::Text,
+                compressed: false,
                 mask: [0; 4],
                 header_len: 14,
                 payload_len,
@@ -267,13 +336,17 @@ mod tests {
                 let expected = FrameHeader {
                     fin,
                     opcode,
+                    compressed: false,
                     mask: [1, 2, 3, 4],
                     header_len: bytes.len(),
                     payload_len,
                 };
-                assert_eq!(read_header(&bytes, payload_len), Ok(Some(expected)));
+                assert_eq!(read_header(&bytes, up_to(payload_len)), Ok(Some(expected)));
                 let and_more = [&bytes[..], b"payload"].concat();
-                assert_eq!(read_header(&and_more, payload_len), Ok(Some(expected)));
+                assert_eq!(
+                    read_header(&and_more, up_to(payload_len)),
+                    Ok(Some(expected))
+                );
             }
         }
     }
@@ -283,7 +356,11 @@ mod tests {
         for payload_len in LENGTHS {
             let bytes = client_header(0x82, payload_len, [9; 4]);
             for len in 0..bytes.len() {
-                assert_eq!(read_header(&bytes[..len], u64::MAX), Ok(None), "{len}");
+                assert_eq!(
+                    read_header(&bytes[..len], up_to(u64::MAX)),
+                    Ok(None),
+                    "{len}"
+                );
             }
         }
     }
@@ -294,27 +371,47 @@ mod tests {
             let bytes = client_header(0x82, payload_len, [9; 4]);
             let without_key = &bytes[..bytes.len() - 4];
             assert_eq!(
-                read_header(without_key, payload_len - 1),
+                read_header(without_key, up_to(payload_len - 1)),
                 Err(FrameError::MessageTooBig)
             );
-            assert_eq!(read_header(without_key, payload_len), Ok(None));
+            assert_eq!(read_header(without_key, up_to(payload_len)), Ok(None));
         }
     }
 
     #[test]
     fn control_frame_is_not_held_to_the_message_limit() {
         let bytes = client_header(0x89, 125, [0; 4]);
-        let header = read_header(&bytes, 10).expect("valid").expect("complete");
+        let header = read_header(&bytes, up_to(10))
+            .expect("valid")
+            .expect("complete");
         assert_eq!((header.opcode, header.payload_len), (OpCode::Ping, 125));
     }
 
     #[test]
     fn every_first_byte_is_either_one_of_the_known_or_an_error() {
-        let known = (0..=u8::MAX).filter(|&first| read_first_byte(first).is_ok());
-        assert_eq!(
-            known.collect::<Vec<_>>(),
-            [0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a]
-        );
+        let known = |deflate| {
+            let is_known = |first: &u8| read_first_byte(*first, deflate).is_ok();
+            (0..=u8::MAX).filter(is_known).collect::<Vec<_>>()
+        };
+        let plain = [0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a];
+        assert_eq!(known(false), plain);
+        let mut compressed_as_well = [&plain[..], &[0x41, 0x42, 0xc1, 0xc2]].concat();
+        compressed_as_well.sort_unstable();
+        assert_eq!(known(true), compressed_as_well);
+    }
+
+    #[test]
+    fn compressed_message_may_be_announced_somewhat_larger() {
+        let limits = HeaderLimits {
+            payload_len_max: 1_000,
+            deflate: true,
+        };
+        for (first, longest) in [(0x81, 1_000), (0xc1, 1_189), (0x42, 1_189)] {
+            let announced = |len| read_header(&client_header(first, len, [0; 4]), limits);
+            let header = announced(longest).expect("not too long").expect("complete");
+            assert_eq!(header.compressed, longest > 1_000);
+            assert_eq!(announced(longest + 1), Err(FrameError::MessageTooBig));
+        }
     }
 
     #[test]
@@ -325,10 +422,16 @@ mod tests {
                 for bit in 0..64 {
                     let bytes = [&[first, code], &(1_u64 << bit).to_be_bytes()[..], &[0; 4]];
                     let bytes = bytes.concat();
-                    let whole = read_header(&bytes, 300);
-                    for len in 0..bytes.len() {
-                        let part = read_header(&bytes[..len], 300);
-                        assert!(part == Ok(None) || part == whole, "{bytes:02x?} {len}");
+                    for deflate in [false, true] {
+                        let limits = HeaderLimits {
+                            payload_len_max: 300,
+                            deflate,
+                        };
+                        let whole = read_header(&bytes, limits);
+                        for len in 0..bytes.len() {
+                            let part = read_header(&bytes[..len], limits);
+                            assert!(part == Ok(None) || part == whole, "{bytes:02x?} {len}");
+                        }
                     }
                 }
             }

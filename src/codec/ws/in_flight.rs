@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::deflate::compressed_len_max;
 use super::error::FrameError;
 use super::frame::{CLIENT_HEADER_BYTES_MAX, FrameHeader, OpCode, read_first_byte, read_header};
 use super::mask::unmask;
@@ -29,11 +30,17 @@ pub(super) struct InFlight {
 #[derive(Debug)]
 pub(super) enum Ready {
     /// A frame that lies in the input as a whole, unmasked by now: a control frame or a message.
-    InPlace(OpCode, Range<usize>),
+    InPlace {
+        opcode: OpCode,
+        compressed: bool,
+        payload: Range<usize>,
+    },
     /// A control frame that came in pieces.
     Control(OpCode),
     /// A message that came in pieces, text already checked.
     Message(MessageKind),
+    /// The same, compressed; nothing inside has been checked.
+    Compressed(MessageKind),
 }
 
 #[derive(Debug)]
@@ -47,6 +54,7 @@ enum Lent {
 struct Frame {
     fin: bool,
     opcode: OpCode,
+    compressed: bool,
     mask: [u8; 4],
     payload_len: usize,
     /// Bytes of the payload that have been taken.
@@ -57,6 +65,7 @@ struct Frame {
 #[derive(Debug)]
 struct Assembly {
     kind: MessageKind,
+    compressed: bool,
     utf8: Utf8Validator,
     payload: Vec<u8>,
     /// Frames that have come whole.
@@ -89,7 +98,12 @@ impl InFlight {
             let is_whole_here = chunk_len == frame.payload_len;
             let is_unfragmented = frame.fin && self.message.is_none();
             if is_whole_here && (is_unfragmented || frame.opcode.is_control()) {
-                return Ok((consumed, Some(Ready::InPlace(frame.opcode, chunk))));
+                let ready = Ready::InPlace {
+                    opcode: frame.opcode,
+                    compressed: frame.compressed,
+                    payload: chunk,
+                };
+                return Ok((consumed, Some(ready)));
             }
             if !is_complete {
                 self.frame = Some(frame);
@@ -151,9 +165,13 @@ impl InFlight {
         let known = &self.header[..before + taken];
 
         self.check_order(known, limits)?;
-        let assembled = self.message_payload().len();
-        let payload_len_max = limits.bytes_max.saturating_sub(assembled);
-        let Some(header) = read_header(known, payload_len_max as u64)? else {
+        let may_come = match &self.message {
+            Some(message) => message
+                .bytes_max(limits)
+                .saturating_sub(message.payload.len()),
+            None => limits.bytes_max,
+        };
+        let Some(header) = read_header(known, limits.of_frame(may_come))? else {
             // An incomplete header is shorter than the longest, so it took all there was.
             self.header_len = known.len() as u8;
             *consumed = input.len();
@@ -173,7 +191,7 @@ impl InFlight {
         let Some(&first) = header.first() else {
             return Ok(());
         };
-        let (_, opcode) = read_first_byte(first)?;
+        let opcode = read_first_byte(first, limits.deflate)?.opcode;
         match (opcode, &self.message) {
             (OpCode::Continuation, Some(message)) if message.frames >= limits.frames_max => {
                 Err(FrameError::TooManyFrames)
@@ -209,11 +227,12 @@ impl InFlight {
         }
         let message = self.message.get_or_insert_with(|| Assembly {
             kind,
+            compressed: frame.compressed,
             utf8: Utf8Validator::default(),
             payload: Vec::new(),
             frames: 0,
         });
-        message.append(chunk, limits.bytes_max)?;
+        message.append(chunk, message.bytes_max(limits))?;
         if !is_complete {
             return Ok(None);
         }
@@ -223,7 +242,11 @@ impl InFlight {
         }
         message.utf8.finish()?;
         self.lent = Some(Lent::Message);
-        Ok(Some(Ready::Message(message.kind)))
+        Ok(Some(if message.compressed {
+            Ready::Compressed(message.kind)
+        } else {
+            Ready::Message(message.kind)
+        }))
     }
 }
 
@@ -233,6 +256,7 @@ impl Frame {
         Ok(Self {
             fin: header.fin,
             opcode: header.opcode,
+            compressed: header.compressed,
             mask: header.mask,
             payload_len: payload_len.map_err(|_| FrameError::MessageTooBig)?,
             received: 0,
@@ -247,8 +271,17 @@ impl Frame {
 }
 
 impl Assembly {
+    /// Bytes that may come of it.
+    fn bytes_max(&self, limits: MessageLimits) -> usize {
+        if self.compressed {
+            compressed_len_max(limits.bytes_max)
+        } else {
+            limits.bytes_max
+        }
+    }
+
     fn append(&mut self, chunk: &[u8], bytes_max: usize) -> Result<(), FrameError> {
-        if self.kind == MessageKind::Text {
+        if self.kind == MessageKind::Text && !self.compressed {
             self.utf8.feed(chunk)?;
         }
         // Grows with what has arrived, never with what was announced: announcing costs the peer

@@ -2,7 +2,7 @@
 
 use super::close::{CloseFrame, parse_close};
 use super::error::FrameError;
-use super::frame::{OpCode, is_unfragmented, read_header};
+use super::frame::{HeaderLimits, OpCode, is_unfragmented, read_header};
 use super::in_flight::{InFlight, Ready};
 use super::mask::unmask;
 
@@ -34,6 +34,14 @@ pub enum Event<'a> {
         /// Its bytes; valid UTF-8 if `kind` is text.
         payload: &'a [u8],
     },
+    /// The same, compressed: an [`Inflater`](super::deflate::Inflater) opens it, and nothing of what
+    /// is inside has been checked.
+    Compressed {
+        /// What it is once it is opened.
+        kind: MessageKind,
+        /// Its compressed bytes.
+        payload: &'a [u8],
+    },
     /// A ping: to be answered with a pong of the same payload (125 bytes at most).
     Ping(&'a [u8]),
     /// A pong.
@@ -46,10 +54,24 @@ pub enum Event<'a> {
 /// What one message may be, whoever sends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageLimits {
-    /// Bytes of payload after reassembly, inclusive.
+    /// Bytes of payload after reassembly, inclusive. Of a compressed message
+    /// [`compressed_len_max`](super::deflate::compressed_len_max) may come; whoever opens it heeds this.
     pub bytes_max: usize,
     /// Frames, inclusive. Empty ones add no bytes, so without this a message need never end.
     pub frames_max: u32,
+    /// Whether messages may be compressed: it has been agreed on.
+    pub deflate: bool,
+}
+
+impl MessageLimits {
+    /// Those of a frame, when `bytes` of a message may still come.
+    #[inline]
+    pub(super) fn of_frame(self, bytes: usize) -> HeaderLimits {
+        HeaderLimits {
+            payload_len_max: bytes as u64,
+            deflate: self.deflate,
+        }
+    }
 }
 
 /// What one call of [`Decoder::decode`] did.
@@ -100,7 +122,7 @@ impl Decoder {
     /// // "hi" as text, masked with 1 2 3 4, then the first bytes of a ping.
     /// let mut buffer = [0x81, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2, 0x89, 0x80];
     /// let mut decoder = Decoder::default();
-    /// let limits = MessageLimits { bytes_max: 1024, frames_max: 16 };
+    /// let limits = MessageLimits { bytes_max: 1024, frames_max: 16, deflate: false };
     /// let mut consumed = 0;
     /// loop {
     ///     let decoded = decoder.decode(&mut buffer[consumed..], limits)?;
@@ -132,13 +154,13 @@ impl Decoder {
                 });
             };
             if is_unfragmented(first)
-                && let Some(header) = read_header(input, limits.bytes_max as u64)?
+                && let Some(header) = read_header(input, limits.of_frame(limits.bytes_max))?
                 && let Some(consumed) = header.frame_len()
                 && consumed <= input.len()
             {
                 let payload = &mut input[header.header_len..consumed];
                 unmask(payload, header.mask, 0);
-                let event = Some(whole_frame(header.opcode, payload)?);
+                let event = Some(whole_frame(header.opcode, header.compressed, payload)?);
                 return Ok(Decoded { consumed, event });
             }
         }
@@ -174,10 +196,20 @@ impl Decoder {
         let (consumed, ready) = in_flight.advance(input, limits)?;
         let event = match ready {
             None => None,
-            Some(Ready::InPlace(opcode, payload)) => Some(whole_frame(opcode, &input[payload])?),
-            Some(Ready::Control(opcode)) => Some(whole_frame(opcode, in_flight.control_payload())?),
+            Some(Ready::InPlace {
+                opcode,
+                compressed,
+                payload,
+            }) => Some(whole_frame(opcode, compressed, &input[payload])?),
+            Some(Ready::Control(opcode)) => {
+                Some(whole_frame(opcode, false, in_flight.control_payload())?)
+            }
             // Its text was checked as it arrived.
             Some(Ready::Message(kind)) => Some(Event::Message {
+                kind,
+                payload: in_flight.message_payload(),
+            }),
+            Some(Ready::Compressed(kind)) => Some(Event::Compressed {
                 kind,
                 payload: in_flight.message_payload(),
             }),
@@ -188,8 +220,16 @@ impl Decoder {
 
 /// The event of a frame that needs no other.
 #[inline]
-fn whole_frame(opcode: OpCode, payload: &[u8]) -> Result<Event<'_>, FrameError> {
+fn whole_frame(opcode: OpCode, compressed: bool, payload: &[u8]) -> Result<Event<'_>, FrameError> {
     match opcode {
+        OpCode::Text if compressed => {
+            let kind = MessageKind::Text;
+            Ok(Event::Compressed { kind, payload })
+        }
+        OpCode::Binary if compressed => {
+            let kind = MessageKind::Binary;
+            Ok(Event::Compressed { kind, payload })
+        }
         OpCode::Text => {
             std::str::from_utf8(payload).map_err(|_| FrameError::InvalidUtf8)?;
             let kind = MessageKind::Text;

@@ -9,6 +9,8 @@ use super::message::{Decoder, Event, MessageKind, MessageLimits};
 pub(super) enum OwnedEvent {
     /// A message.
     Message(MessageKind, Vec<u8>),
+    /// A compressed message.
+    Compressed(MessageKind, Vec<u8>),
     /// A ping.
     Ping(Vec<u8>),
     /// A pong.
@@ -21,6 +23,7 @@ impl From<Event<'_>> for OwnedEvent {
     fn from(event: Event<'_>) -> Self {
         match event {
             Event::Message { kind, payload } => Self::Message(kind, payload.to_vec()),
+            Event::Compressed { kind, payload } => Self::Compressed(kind, payload.to_vec()),
             Event::Ping(payload) => Self::Ping(payload.to_vec()),
             Event::Pong(payload) => Self::Pong(payload.to_vec()),
             Event::Close(close) => {
@@ -53,6 +56,7 @@ pub(super) const fn bytes_limit(bytes_max: usize) -> MessageLimits {
     MessageLimits {
         bytes_max,
         frames_max: u32::MAX,
+        deflate: false,
     }
 }
 

@@ -1,8 +1,9 @@
-//! Frames on their way out: whole, unmasked, without reserved bits.
+//! Frames on their way out: whole, unmasked, compressed or not.
 
 use super::close::CloseCode;
 use super::frame::{
-    CONTROL_PAYLOAD_BYTES_MAX, FIN_BIT, LENGTH_CODE_2_BYTES, LENGTH_CODE_8_BYTES, OpCode,
+    CONTROL_PAYLOAD_BYTES_MAX, FIN_BIT, LENGTH_BITS, LENGTH_CODE_2_BYTES, LENGTH_CODE_8_BYTES,
+    OpCode, is_control,
 };
 
 /// Bytes of the longest header a server sends: 2 and a length of 8.
@@ -32,7 +33,7 @@ pub const fn frame_len(payload_len: usize) -> usize {
 /// assert_eq!(out.len(), frame_len(2));
 /// ```
 pub fn write_frame(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
-    let (header, header_len) = header(opcode, payload.len());
+    let (header, header_len) = header(FIN_BIT | opcode as u8, payload.len());
     out.reserve(header_len + payload.len());
     out.extend_from_slice(&header[..header_len]);
     out.extend_from_slice(payload);
@@ -66,6 +67,16 @@ pub fn write_frame_with(
     payload_len_hint: usize,
     body: impl FnOnce(&mut Vec<u8>),
 ) {
+    write_frame_like(out, FIN_BIT | opcode as u8, payload_len_hint, body);
+}
+
+/// As [`write_frame_with`], for a frame that begins with `first`.
+pub(super) fn write_frame_like(
+    out: &mut Vec<u8>,
+    first: u8,
+    payload_len_hint: usize,
+    body: impl FnOnce(&mut Vec<u8>),
+) {
     let start = out.len();
     let gap = header_len(payload_len_hint);
     out.reserve(frame_len(payload_len_hint));
@@ -76,7 +87,7 @@ pub fn write_frame_with(
         .len()
         .checked_sub(start + gap)
         .expect("the body of a frame only appends");
-    let (header, header_len) = header(opcode, payload_len);
+    let (header, header_len) = header(first, payload_len);
     if header_len != gap {
         out.resize(start + payload_len + header_len.max(gap), 0);
         out.copy_within(start + gap..start + gap + payload_len, start + header_len);
@@ -118,11 +129,30 @@ const fn header_len(payload_len: usize) -> usize {
     }
 }
 
+/// Bytes of payload of a whole frame that was written here; `None` for a control frame, and for what
+/// is no frame: a response.
+#[must_use]
+pub fn data_payload_len(frame: &[u8]) -> Option<usize> {
+    let first = *frame.first()?;
+    let is_data = first & FIN_BIT != 0 && !is_control(first);
+    is_data.then(|| payload_of(frame).len())
+}
+
+/// The payload of a whole frame that was written here.
+pub(super) fn payload_of(frame: &[u8]) -> &[u8] {
+    let header_len = match frame[1] & LENGTH_BITS {
+        LENGTH_CODE_2_BYTES => 4,
+        LENGTH_CODE_8_BYTES => SERVER_HEADER_BYTES_MAX,
+        _ => 2,
+    };
+    &frame[header_len..]
+}
+
 /// The header in the first bytes of an array, and how many they are.
-fn header(opcode: OpCode, payload_len: usize) -> ([u8; SERVER_HEADER_BYTES_MAX], usize) {
-    debug_assert!(!opcode.is_control() || payload_len <= CONTROL_PAYLOAD_BYTES_MAX);
+fn header(first: u8, payload_len: usize) -> ([u8; SERVER_HEADER_BYTES_MAX], usize) {
+    debug_assert!(!is_control(first) || payload_len <= CONTROL_PAYLOAD_BYTES_MAX);
     let mut header = [0; SERVER_HEADER_BYTES_MAX];
-    header[0] = FIN_BIT | opcode as u8;
+    header[0] = first;
     let header_len = header_len(payload_len);
     match header_len {
         2 => header[1] = payload_len as u8,
@@ -162,6 +192,7 @@ mod tests {
             let expected = [b"before", &expected_header(len)[..], &payload[..]].concat();
             assert!(out == expected, "payload of {len}");
             assert_eq!(out.len(), b"before".len() + frame_len(len));
+            assert!(payload_of(&out[b"before".len()..]) == payload);
         }
     }
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod api;
 mod cores;
+mod deflate;
 mod identity;
 mod ignis;
 mod limits;
@@ -19,6 +20,7 @@ pub use addresses::{
 };
 pub use api::{API_HOST, API_LISTEN, API_TOKEN, API_TOKEN_FILE};
 pub use cores::{CPUS, DRIVER, SHARDS};
+pub use deflate::{DEFLATE, DEFLATE_MEMORY_BYTES, DEFLATE_MIN_BYTES, DEFLATE_WINDOW_BITS};
 pub use identity::{
     JWT_KEY, JWT_LEEWAY, JWT_USER_CLAIM, REQUIRE_TOKEN, TOKEN_COOKIE, TOKEN_QUERY_PARAMETER,
 };
@@ -46,7 +48,7 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 62] = [
+pub static ALL: [&OptionRecord; 66] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -98,6 +100,10 @@ pub static ALL: [&OptionRecord; 62] = [
     &SEND_BUFFER_BYTES,
     &MAX_CONNECTIONS,
     &MAX_SUBSCRIPTIONS,
+    &DEFLATE,
+    &DEFLATE_MIN_BYTES,
+    &DEFLATE_WINDOW_BITS,
+    &DEFLATE_MEMORY_BYTES,
     &MAX_CONNECTIONS_PER_ADDRESS,
     &MAX_HANDSHAKE_RATE,
     &TRUSTED_PROXY,
@@ -112,7 +118,7 @@ pub static ALL: [&OptionRecord; 62] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 40] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 43] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -121,6 +127,9 @@ pub static OF_ENDPOINTS: [&OptionRecord; 40] = [
     &BACKPRESSURE_LIMIT_BYTES,
     &BACKPRESSURE_POLICY,
     &MAX_SUBSCRIPTIONS,
+    &DEFLATE,
+    &DEFLATE_MIN_BYTES,
+    &DEFLATE_WINDOW_BITS,
     &PING_INTERVAL,
     &IDLE_TIMEOUT,
     &JWT_KEY,

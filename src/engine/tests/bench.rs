@@ -1,6 +1,8 @@
 //! What these tests are made with: a dialect of a few words, a decider that can be told to ask, sockets
 //! that take as much as a test says.
 
+use super::super::context_memory::ContextMemory;
+use super::super::deflate::DeflateConfig;
 use super::*;
 
 /// Words: `sub T`, `unsub T`, `pub T E [D]`, `timer MS`, `close`, `many A B ...` (subscribes in one
@@ -249,6 +251,7 @@ pub(super) fn words(limits: ConnLimits, origins: &[&str]) -> Endpoint {
         door: Door::default(),
         decider: Box::new(Scripted),
         limits,
+        deflate: DeflateConfig::default(),
     }
 }
 
@@ -282,6 +285,9 @@ pub(super) fn guarded_process(
                 seed: 1,
                 interest: Arc::clone(&interest),
                 mesh,
+                tls: None,
+                context_memory: ContextMemory::new(1024 * 1024),
+                stopwatch: || 0,
             };
             Bench {
                 now,

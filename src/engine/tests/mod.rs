@@ -4,6 +4,7 @@ mod addresses;
 mod backpressure;
 mod bench;
 mod deadlines;
+mod deflate;
 mod directed;
 mod door;
 mod drain;

@@ -1,6 +1,7 @@
 //! New limits and rules reach connections that are already there, and cost none of them its life.
 
 use super::*;
+use crate::engine::deflate::DeflateConfig;
 use crate::engine::rules::{Grant, Pattern, PublishPattern, Rules};
 
 fn replace(bench: &mut Bench, limits: ConnLimits) {
@@ -67,6 +68,7 @@ fn new_rules_hold_for_open_connections() {
         Grant::Allow,
     );
     let endpoint = Endpoint {
+        deflate: DeflateConfig::default(),
         decider: Box::new(rules),
         ..words(LIMITS, &[])
     };

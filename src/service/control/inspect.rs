@@ -16,6 +16,7 @@ use super::connections::{ConnectionBody, ConnectionsQuery, ConnectionsResponse};
 use super::error::{ApiError, ErrorBody};
 use super::{Control, SharedControl};
 use crate::base::time::Now;
+use crate::engine::deflate::DeflateStats;
 use crate::engine::disconnect::Cause;
 use crate::engine::stats::Stats;
 use crate::service::histogram::Histogram;
@@ -25,6 +26,7 @@ use crate::service::worker::Worker;
 #[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     pub(super) stats: Stats,
+    pub(super) deflate: DeflateStats,
     pub(super) conns: usize,
     pub(super) topics: usize,
     pub(super) subscriptions: usize,
@@ -37,6 +39,7 @@ impl Snapshot {
     fn take(worker: &mut Worker, _now: Now) -> Self {
         Self {
             stats: worker.shard.stats().clone(),
+            deflate: worker.shard.deflate_stats(),
             conns: worker.shard.conns(),
             topics: worker.shard.topics().topics(),
             subscriptions: worker.shard.topics().subscriptions(),

@@ -15,12 +15,14 @@ use prometheus_client::registry::Registry;
 use super::SharedControl;
 use super::error::ApiError;
 use super::inspect::Snapshot;
+use crate::engine::deflate::Effort;
 use crate::engine::disconnect::Cause;
 
 #[derive(Debug)]
 struct Shards {
     snapshots: Vec<Snapshot>,
     starved: u64,
+    context_bytes: usize,
 }
 
 /// A number that every shard has: its name, what it means, how it is read.
@@ -40,7 +42,7 @@ const GAUGES: [Gauge; 4] = [
     ),
 ];
 
-const COUNTERS: [Counter; 13] = [
+const COUNTERS: [Counter; 14] = [
     Counter("shardcast_accepted", "Sockets accepted", |s| {
         s.stats.accepted
     }),
@@ -85,6 +87,11 @@ const COUNTERS: [Counter; 13] = [
         "Publications that waited for room in a mailbox",
         |s| s.stats.stalls,
     ),
+    Counter(
+        "shardcast_deflate_kept_plain",
+        "Messages that compression left as they are: too small, or not made smaller",
+        |s| s.deflate.kept_plain,
+    ),
     Counter("shardcast_sends", "Sends", |s| s.stats.sends),
     Counter("shardcast_received_bytes", "Bytes received", |s| {
         s.stats.bytes_received
@@ -110,6 +117,7 @@ impl Collector for Shards {
         self.encode_drops(&mut encoder)?;
         self.encode_closes(&mut encoder)?;
         self.encode_flushes(&mut encoder)?;
+        self.encode_deflate(&mut encoder)?;
         let help = "Times a socket could not be accepted for want of descriptors or memory";
         let starved = encoder.encode_descriptor(
             "shardcast_accept_failures",
@@ -117,7 +125,15 @@ impl Collector for Shards {
             None,
             MetricType::Counter,
         )?;
-        ConstCounter::new(self.starved).encode(starved)
+        ConstCounter::new(self.starved).encode(starved)?;
+        let help = "Memory kept for contexts of compression, over all shards";
+        let contexts = encoder.encode_descriptor(
+            "shardcast_deflate_context_bytes",
+            help,
+            None,
+            MetricType::Gauge,
+        )?;
+        ConstGauge::new(self.context_bytes as i64).encode(contexts)
     }
 }
 
@@ -161,6 +177,39 @@ impl Shards {
                 let labels = [shard.clone(), ("cause", cause.name().to_owned())];
                 let count = snapshot.stats.closed_for(cause);
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What compression has done in each direction: `out` compresses, `in` inflates.
+    fn encode_deflate(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        type Read = fn(&Effort) -> f64;
+        let counters: [(&str, &str, Read); 4] = [
+            (
+                "shardcast_deflate_messages",
+                "Messages compressed or inflated",
+                |effort| effort.messages as f64,
+            ),
+            ("shardcast_deflate_taken_bytes", "Bytes before", |effort| {
+                effort.bytes_in as f64
+            }),
+            ("shardcast_deflate_made_bytes", "Bytes after", |effort| {
+                effort.bytes_out as f64
+            }),
+            ("shardcast_deflate_seconds", "Time that took", |effort| {
+                effort.nanos as f64 * 1e-9
+            }),
+        ];
+        for (name, help, read) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for ([shard], snapshot) in self.labelled() {
+                let deflate = &snapshot.deflate;
+                for (direction, effort) in [("out", &deflate.compressed), ("in", &deflate.inflated)]
+                {
+                    let labels = [shard.clone(), ("direction", direction.to_owned())];
+                    ConstCounter::new(read(effort)).encode(family.encode_family(&labels)?)?;
+                }
             }
         }
         Ok(())
@@ -215,6 +264,7 @@ pub(super) async fn metrics(State(control): State<SharedControl>) -> Result<Resp
     let shards = Shards {
         snapshots: control.snapshots().await?,
         starved: control.health.starved(),
+        context_bytes: control.context_memory.taken(),
     };
     let mut registry = Registry::default();
     registry.register_collector(Box::new(shards));

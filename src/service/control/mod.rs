@@ -35,6 +35,7 @@ use self::error::ApiError;
 use crate::base::ids::{IdKey, ShardId, Ulid, UlidGenerator};
 use crate::base::random::Random;
 use crate::base::time::Clock;
+use crate::engine::context_memory::ContextMemory;
 use crate::engine::interest::Interest;
 use crate::engine::publication::AppId;
 use crate::service::webhook::{Webhook, WebhookMetrics};
@@ -51,6 +52,7 @@ pub(super) struct Control {
     /// Ids of what is published here. Locked for a few instructions, on one thread.
     pub(super) ids: Mutex<(UlidGenerator, Random)>,
     pub(super) connections_max: usize,
+    pub(super) context_memory: ContextMemory,
     /// Those of all endpoints; a reload may change which there are.
     pub(super) webhooks: Mutex<WebhookMetrics>,
     pub(super) answered: Answered,

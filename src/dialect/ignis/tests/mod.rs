@@ -24,7 +24,9 @@ use crate::base::time::Now;
 use crate::codec::ws::OpCode;
 use crate::engine::addresses::AddressLimits;
 use crate::engine::admission::Admission;
+use crate::engine::context_memory::ContextMemory;
 use crate::engine::decider::{Asked, Inquiry, Proof};
+use crate::engine::deflate::DeflateConfig;
 use crate::engine::door::Door;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::flush::Sink;
@@ -117,6 +119,7 @@ impl Bench {
                 door: Door::default(),
                 decider: Box::new(rules),
                 limits: LIMITS,
+                deflate: DeflateConfig::default(),
             }],
             apps: 1,
             handshake: HandshakeLimits {
@@ -128,6 +131,9 @@ impl Bench {
             seed: 1,
             interest: Arc::new(Interest::new(1, 1)),
             mesh,
+            tls: None,
+            context_memory: ContextMemory::new(1024 * 1024),
+            stopwatch: || 0,
         };
         Self {
             now,

@@ -15,7 +15,9 @@ use crate::base::time::Now;
 use crate::dialect::shared_websocket::{DEFAULT_RULES, Settings, SharedWebsocket};
 use crate::engine::addresses::AddressLimits;
 use crate::engine::admission::Admission;
+use crate::engine::context_memory::ContextMemory;
 use crate::engine::decider::{Handling, Inquiry, Proof};
+use crate::engine::deflate::DeflateConfig;
 use crate::engine::door::Door;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::flush::Sink;
@@ -137,6 +139,7 @@ impl Bench {
                 door,
                 decider: Box::new(rules()),
                 limits: LIMITS,
+                deflate: DeflateConfig::default(),
             }],
             apps: 1,
             handshake: HandshakeLimits {
@@ -148,6 +151,9 @@ impl Bench {
             seed: 1,
             interest: Arc::new(Interest::new(1, 1)),
             mesh,
+            tls: None,
+            context_memory: ContextMemory::new(1024 * 1024),
+            stopwatch: || 0,
         };
         Self {
             now,

@@ -1,0 +1,220 @@
+//! What a connection's frames go through on their way to its socket, when they do not go as they are.
+//!
+//! Everything here has a memory: what went out before decides what comes next. So it happens when the
+//! frames are sent, and not before: a frame in an outbox is still as its dialect wrote it, and may be
+//! dropped whole. What has been through here is **sealed**, and goes out before anything else.
+
+use super::context_memory::{ContextMemory, Lease};
+use super::deflate::Deflate;
+use super::flush::Sink;
+use super::outbox::Outbox;
+use super::shard::Shard;
+use super::turn_log::{FrameKind, Pending};
+use crate::base::io::SendOutcome;
+use crate::base::limits::OUTBOX_GATHER_BYTES;
+use crate::base::slab::Key;
+use crate::base::time::Now;
+use crate::codec::tls::{TlsError, TlsSession};
+use crate::codec::ws::data_payload_len;
+use crate::codec::ws::deflate::{Agreement, Compressor, Inflater, WindowBits};
+
+/// What one connection's bytes go through. Boxed: most connections have none.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    contexts: Option<Contexts>,
+    pub(super) tls: Option<TlsSession>,
+}
+
+/// The memory of earlier messages, each side's made when it is first needed.
+#[derive(Debug)]
+struct Contexts {
+    own: Option<WindowBits>,
+    compressor: Option<Compressor>,
+    keeps_clients: bool,
+    inflater: Option<Inflater>,
+    bytes_min: usize,
+    _lease: Lease,
+}
+
+impl Wire {
+    /// Keeps contexts as was agreed on; whether there is memory for them.
+    pub(super) fn keep_contexts(
+        &mut self,
+        agreement: &Agreement,
+        bytes_min: usize,
+        memory: &ContextMemory,
+    ) -> bool {
+        let own = agreement.keeps_own.then_some(agreement.own_window);
+        let inflater_bytes = usize::from(agreement.keeps_clients) * Inflater::BYTES;
+        let lease = memory.lease(own.map_or(0, Compressor::bytes) + inflater_bytes);
+        self.contexts = lease.map(|lease| Contexts {
+            own,
+            compressor: None,
+            keeps_clients: agreement.keeps_clients,
+            inflater: None,
+            bytes_min,
+            _lease: lease,
+        });
+        self.contexts.is_some()
+    }
+
+    /// The inflater that remembers what this client has sent, if there is one.
+    pub(super) fn inflater(&mut self) -> Option<&mut Inflater> {
+        let contexts = self.contexts.as_mut().filter(|own| own.keeps_clients)?;
+        let inflater = &mut contexts.inflater;
+        Some(inflater.get_or_insert_with(|| Inflater::new(true)))
+    }
+
+    /// Whether frames go out otherwise than they are.
+    pub(super) fn seals(&self) -> bool {
+        let contexts = self.contexts.as_ref();
+        self.tls.is_some() || contexts.is_some_and(|contexts| contexts.own.is_some())
+    }
+
+    /// Appends one whole frame, compressed with its connection's context if there is one.
+    fn compress(&mut self, frame: &[u8], out: &mut Vec<u8>, effort: &mut Deflate) {
+        if let Some(contexts) = &mut self.contexts
+            && let Some(window) = contexts.own
+            && let Some(len) = data_payload_len(frame)
+        {
+            if len >= contexts.bytes_min {
+                let compressor = &mut contexts.compressor;
+                let compressor = compressor.get_or_insert_with(|| Compressor::new(window, true));
+                let (start, began) = (out.len(), (effort.stopwatch)());
+                compressor.append(frame, out);
+                let nanos = (effort.stopwatch)() - began;
+                let effort = &mut effort.stats.compressed;
+                effort.count(frame.len(), out.len() - start, nanos);
+                return;
+            }
+            effort.stats.kept_plain += 1;
+        }
+        out.extend_from_slice(frame);
+    }
+}
+
+/// Buffers that all connections use in turn.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// Frames on their way to TLS.
+    plain: Vec<u8>,
+    /// What is to be sent.
+    sealed: Vec<u8>,
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        self.plain.clear();
+        self.sealed.clear();
+    }
+
+    /// Encrypts what is in `plain` if there is TLS; otherwise that is what is sent.
+    fn seal(&mut self, wire: &mut Wire, is_last: bool) -> Result<(), TlsError> {
+        match &mut wire.tls {
+            Some(session) => {
+                session.seal(&self.plain, &mut self.sealed)?;
+                if is_last {
+                    session.seal_end(&mut self.sealed)?;
+                }
+            }
+            None => std::mem::swap(&mut self.plain, &mut self.sealed),
+        }
+        Ok(())
+    }
+}
+
+impl Shard {
+    /// Sends a list through its connection's wire, whose outbox is empty: as much at a time as one
+    /// send takes, so that what a peer does not read is sealed by as little as possible.
+    pub(super) fn flush_sealed(&mut self, now: Now, key: Key, list: Pending, sink: &mut impl Sink) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let entries = self.log.entries_of(list);
+        let mut taken = 0;
+        while taken < entries.len() {
+            scratch.clear();
+            let Some(conn) = self.conns.get_mut(key) else {
+                break;
+            };
+            let is_closing = !conn.is_open();
+            let Some(wire) = &mut conn.wire else {
+                break;
+            };
+            while let Some(&entry) = entries.get(taken) {
+                let frame = self.log.frame(entry);
+                let gathered = scratch.plain.len();
+                if gathered > 0 && gathered + frame.len() > OUTBOX_GATHER_BYTES {
+                    break;
+                }
+                taken += 1;
+                wire.compress(frame, &mut scratch.plain, &mut self.deflate);
+            }
+            let is_last = is_closing && taken == entries.len();
+            if scratch.seal(wire, is_last).is_err() {
+                self.fail(key);
+                break;
+            }
+            let sent = match sink.send(key, &scratch.sealed) {
+                SendOutcome::Sent(sent) => {
+                    self.count_send(sent);
+                    sent
+                }
+                SendOutcome::Blocked => 0,
+                SendOutcome::Failed => {
+                    self.fail(key);
+                    break;
+                }
+            };
+            if sent < scratch.sealed.len() {
+                if let Some(conn) = self.conns.get_mut(key) {
+                    let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
+                    outbox.push_started(scratch.sealed.as_slice().into(), FrameKind::Sealed, sent);
+                }
+                self.keep(now, key, &entries[taken..], 0);
+                break;
+            }
+            if taken == entries.len() {
+                self.finish(key);
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    /// Seals the next frames of an outbox, unless sealed ones are still to be sent; `false` if that
+    /// cannot be done, which is the connection's end.
+    pub(super) fn seal_outbox(&mut self, key: Key) -> bool {
+        let Some(conn) = self.conns.get_mut(key) else {
+            return true;
+        };
+        let is_closing = !conn.is_open();
+        let (Some(wire), Some(outbox)) = (&mut conn.wire, &mut conn.outbox) else {
+            return true;
+        };
+        if !wire.seals() || outbox.sealed().is_some() {
+            return true;
+        }
+        self.scratch.clear();
+        while let Some(len) = outbox.first_len() {
+            let gathered = self.scratch.plain.len();
+            if gathered > 0 && gathered + len > OUTBOX_GATHER_BYTES {
+                break;
+            }
+            let Some(frame) = outbox.pop() else {
+                break;
+            };
+            wire.compress(&frame, &mut self.scratch.plain, &mut self.deflate);
+        }
+        if self.scratch.plain.is_empty() {
+            return true;
+        }
+        if self
+            .scratch
+            .seal(wire, is_closing && outbox.is_empty())
+            .is_err()
+        {
+            return false;
+        }
+        let sealed = self.scratch.sealed.as_slice().into();
+        outbox.push_started(sealed, FrameKind::Sealed, 0);
+        true
+    }
+}
