@@ -38,11 +38,12 @@ pub fn render(started: &Started, for_terminal: bool) -> String {
     };
     for (index, (path, dialect)) in started.endpoints.iter().enumerate() {
         let label = if index == 0 { "endpoints" } else { "" };
-        let url = url(started.addr, path);
+        let url = url(started, path);
         line(label, &format!("{url} ({dialect})"));
     }
     if let Some(api) = started.api {
-        line("api", &format!("http://{api}"));
+        let scheme = if started.api_tls { "https" } else { "http" };
+        line("api", &format!("{scheme}://{api}"));
     }
     line("shards", &shards(started));
     line("driver", &started.driver);
@@ -67,6 +68,10 @@ fn shards(started: &Started) -> String {
 
 /// The command that listens to the first strav endpoint: the only dialect `subscribe` speaks.
 fn try_it(started: &Started) -> Option<String> {
+    if started.tls {
+        // `subscribe` does not speak it.
+        return None;
+    }
     let strav = DialectName::Strav.as_str();
     let (path, _) = started
         .endpoints
@@ -77,19 +82,21 @@ fn try_it(started: &Started) -> Option<String> {
         && options::ENDPOINT.default == format!("{path}={strav}");
     if !is_default {
         command.push_str(" --url ");
-        command.push_str(&url(started.addr, path));
+        command.push_str(&url(started, path));
     }
     Some(command)
 }
 
 /// A URL that works on this machine: nobody can connect to "every interface".
-fn url(addr: SocketAddr, path: &str) -> String {
+fn url(started: &Started, path: &str) -> String {
+    let addr = started.addr;
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    format!("ws://{}{path}", SocketAddr::new(ip, addr.port()))
+    let scheme = if started.tls { "wss" } else { "ws" };
+    format!("{scheme}://{}{path}", SocketAddr::new(ip, addr.port()))
 }
 
 #[cfg(test)]
@@ -99,7 +106,9 @@ mod tests {
     fn started(addr: &str, endpoints: &[(&str, &'static str)]) -> Started {
         Started {
             addr: addr.parse().unwrap(),
+            tls: false,
             api: None,
+            api_tls: false,
             shards: 2,
             cpus: Some(vec![0, 1, 2]),
             driver: "io_uring".to_owned(),

@@ -36,11 +36,21 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Option<ApiConfig>> {
     let listen = reader.address_or_none(&options::API_LISTEN);
     let token = read_token(reader);
     let hosts = reader.host_names(&options::API_HOST);
-    let (listen, token) = (listen?, token?);
+    let over_tls = reader.switch(&options::API_TLS);
+    let (listen, token, over_tls) = (listen?, token?, over_tls?);
     let hosts = hosts.into_iter().collect::<Option<Vec<String>>>()?;
     let Some(listen) = listen else {
         return Some(None);
     };
+    if over_tls && reader.setting(&options::TLS_CERT).texts.is_empty() {
+        let fix = format!(
+            "give {} and {}, or leave it out",
+            options::TLS_CERT.flag(),
+            options::TLS_KEY.flag()
+        );
+        reader.complain(&options::API_TLS, 0, Fault::new("needs a certificate", fix));
+        return None;
+    }
     // `to_canonical`, because ::ffff:127.0.0.1 is this machine as well.
     if token.is_none() && !listen.ip().to_canonical().is_loopback() {
         let fault = Fault::new(
@@ -58,6 +68,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Option<ApiConfig>> {
         listen,
         token,
         hosts,
+        over_tls,
     }))
 }
 

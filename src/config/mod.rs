@@ -27,6 +27,7 @@ pub mod settings;
 mod shared_websocket;
 pub mod sources;
 mod suggest;
+mod tls;
 pub mod units;
 mod value;
 mod webhook;

@@ -103,6 +103,8 @@ pub enum Kind {
     Cpus,
     /// `PATH=DIALECT`.
     Endpoint,
+    /// The path of a file.
+    File,
     /// The name of an HTTP header.
     HeaderName,
     /// The name of a host, without a port.
@@ -160,6 +162,8 @@ pub enum Kind {
 pub enum Group {
     /// Addresses and paths.
     Listening,
+    /// Certificates.
+    Tls,
     /// Publishing from app servers, and looking at the server.
     Api,
     /// Shards and their cores.
@@ -192,6 +196,7 @@ impl Group {
     pub fn heading(self) -> &'static str {
         match self {
             Self::Listening => "Where it listens",
+            Self::Tls => "TLS",
             Self::Api => "HTTP API",
             Self::Cores => "Shards and cores",
             Self::Identity => "Who clients are",

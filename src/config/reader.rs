@@ -196,6 +196,16 @@ impl<'a> Reader<'a> {
         self.optional(option, |path| value::token_file(path, what))
     }
 
+    /// What is in each of these files.
+    pub(super) fn files(&mut self, option: &OptionRecord) -> Vec<Option<Vec<u8>>> {
+        self.each(option, value::file)
+    }
+
+    /// The same for one that need not be there; `Some(None)`: it is not.
+    pub(super) fn file(&mut self, option: &OptionRecord) -> Option<Option<Vec<u8>>> {
+        self.optional(option, value::file)
+    }
+
     /// `Some(None)`: there is none.
     pub(super) fn secret(&mut self, option: &OptionRecord) -> Option<Option<Secret>> {
         self.optional(option, value::token)

@@ -14,6 +14,7 @@ use super::options;
 use super::reader::Reader;
 use super::settings::Settings;
 use super::shared_websocket;
+use super::tls;
 use super::value::Cpus;
 use super::webhook;
 use crate::base::limits::{BackpressurePolicy, ConnLimits, HandshakeLimits, ReadRates, SHARDS_MAX};
@@ -42,6 +43,7 @@ impl Settings {
 fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfig> {
     let listen = reader.address(&options::LISTEN);
     let listed = endpoints::read(reader);
+    let tls = tls::read(reader);
     let api = api::read(reader);
     let cores = read_cores(reader, machine);
     let driver = reader.choice(&options::DRIVER, &DRIVERS);
@@ -77,6 +79,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
         driver: driver?,
         send_buffer_bytes: send_buffer_bytes.map(NonZeroUsize::new)?,
         api: api?,
+        tls: tls?,
         endpoints: endpoints.into_iter().collect::<Option<_>>()?,
         handshake: HandshakeLimits {
             head_bytes_max: head_bytes_max?,

@@ -16,6 +16,7 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
     let ServerConfig {
         listen,
         api,
+        tls,
         shards,
         cpus,
         driver,
@@ -40,6 +41,11 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         (
             apis.map_or(&options::API_TOKEN, token_option),
             apis.is_some_and(|(running, new)| secret(running) != secret(new)),
+        ),
+        (&options::TLS_CERT, tls.is_some() != new.tls.is_some()),
+        (
+            &options::API_TLS,
+            apis.is_some_and(|(running, new)| running.over_tls != new.over_tls),
         ),
         (
             &options::API_HOST,
@@ -123,8 +129,46 @@ fn are_reloaded(running: &[EndpointConfig], new: &[EndpointConfig]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::config::{Machine, Origin, Settings};
+
+    /// A key with two certificates, and the key once more with a line break behind it.
+    struct Files {
+        chains: [String; 2],
+        keys: [String; 2],
+    }
+
+    fn files() -> &'static Files {
+        static FILES: LazyLock<Files> = LazyLock::new(|| {
+            let folder =
+                std::env::temp_dir().join(format!("shardcast-restart-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).expect("a temporary folder");
+            let write = |name: &str, text: &str| {
+                let path = folder.join(name);
+                std::fs::write(&path, text).expect("a file in it");
+                path.to_str().expect("a path of text").to_owned()
+            };
+            let key = rcgen::KeyPair::generate().expect("a key");
+            let chain = |name: &str| {
+                let params = rcgen::CertificateParams::new(vec![name.to_owned()]);
+                params
+                    .expect("a name")
+                    .self_signed(&key)
+                    .expect("a certificate")
+                    .pem()
+            };
+            Files {
+                chains: [write("a.pem", &chain("a")), write("b.pem", &chain("b"))],
+                keys: [
+                    write("key.pem", &key.serialize_pem()),
+                    write("again.pem", &(key.serialize_pem() + "\n")),
+                ],
+            }
+        });
+        &FILES
+    }
 
     fn config(option: &OptionRecord, text: &str) -> ServerConfig {
         let machine = Machine {
@@ -135,8 +179,28 @@ mod tests {
         // What only one dialect has is compared too.
         let endpoints = ["/_broadcast=strav", "/ws=ignis"].map(str::to_owned);
         settings.set(&options::ENDPOINT, Origin::File, endpoints.to_vec());
-        settings.set(option, Origin::File, vec![text.to_owned()]);
+        let Files { chains, keys } = files();
+        settings.set(&options::TLS_CERT, Origin::File, vec![chains[0].clone()]);
+        settings.set(&options::TLS_KEY, Origin::File, vec![keys[0].clone()]);
+        let texts = if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![text.to_owned()]
+        };
+        settings.set(option, Origin::File, texts);
         settings.resolve(&machine).unwrap()
+    }
+
+    #[test]
+    fn tls_is_turned_on_and_off_by_a_restart_alone() {
+        let with = config(&options::LISTEN, options::LISTEN.default);
+        let without = ServerConfig {
+            tls: None,
+            ..with.clone()
+        };
+        for (running, new) in [(&with, &without), (&without, &with)] {
+            assert_eq!(needed_for(running, new), [&options::TLS_CERT]);
+        }
     }
 
     #[test]
@@ -154,6 +218,10 @@ mod tests {
             ),
             (&options::API_TOKEN, "hunter2"),
             (&options::API_HOST, "api.internal"),
+            (&options::API_TLS, "true"),
+            (&options::TLS_CERT, &files().chains[1]),
+            (&options::TLS_KEY, &files().keys[1]),
+            (&options::TLS_CLIENT_CA, &files().chains[1]),
             (&options::SHARDS, "1"),
             (&options::CPUS, "none"),
             (&options::DRIVER, "epoll"),

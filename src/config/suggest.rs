@@ -41,7 +41,7 @@ mod tests {
         ] {
             assert_eq!(nearest(typed, known()), Some(meant), "{typed}");
         }
-        for typed in ["", "x", "tls", "redis-url", "database"] {
+        for typed in ["", "x", "quic", "redis-url", "database"] {
             assert_eq!(nearest(typed, known()), None, "{typed}");
         }
     }

@@ -281,6 +281,16 @@ pub(super) fn origin(text: &str) -> Result<OriginPattern, Fault> {
 }
 
 /// The token in the first line of a file; `what` is the word for it.
+/// What is in it.
+pub(super) fn file(path: &str) -> Result<Vec<u8>, Fault> {
+    std::fs::read(path).map_err(|error| {
+        Fault::new(
+            format!("cannot be read ({error})"),
+            "name a file that the server may read",
+        )
+    })
+}
+
 pub(super) fn token_file(path: &str, what: &str) -> Result<Secret, Fault> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Fault::new(

@@ -18,6 +18,7 @@ mod server_config;
 mod signals;
 mod start;
 mod started;
+pub mod tls;
 pub mod webhook;
 mod worker;
 

@@ -6,6 +6,7 @@ use super::apps::Apps;
 use super::control::Shards;
 use super::server_config::{EndpointConfig, ServerConfig};
 use super::start::Common;
+use super::tls::Certificates;
 use super::worker::{Command, Worker};
 use crate::base::limits::HandshakeLimits;
 use crate::base::time::Now;
@@ -17,11 +18,15 @@ struct Reload {
     /// Each endpoint as it shall be, by its index.
     endpoints: Vec<EndpointConfig>,
     apps: Apps,
+    tls: Option<Certificates>,
 }
 
 impl Reload {
     fn apply_to(&self, worker: &mut Worker, now: Now) {
         worker.shard.set_handshake_limits(self.handshake);
+        if let Some(certificates) = &self.tls {
+            worker.shard.set_tls(Arc::clone(&certificates.clients));
+        }
         let endpoints = self.apps.endpoints(&self.endpoints);
         for (index, endpoint) in endpoints.into_iter().enumerate() {
             worker.shard.replace_endpoint(now, index, endpoint);
@@ -49,6 +54,10 @@ pub(super) fn apply(
             };
         }
     }
+    // Turning it on or off would leave the connections that are there without it, or with.
+    if running.tls.is_some() && new.tls.is_some() {
+        running.tls.clone_from(&new.tls);
+    }
     running.handshake = new.handshake;
     running.context_bytes_max = new.context_bytes_max;
     common.context_memory.set_bytes_max(new.context_bytes_max);
@@ -59,6 +68,7 @@ pub(super) fn apply(
         handshake: running.handshake,
         endpoints: running.endpoints.clone(),
         apps: common.apps.clone(),
+        tls: running.tls.clone(),
     });
     for shard in shards.handles() {
         let reload = Arc::clone(&reload);

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use super::answers::{Answers, lanes};
-use super::control::{Answered, Control, Fingerprints, Guard, Shards, router, watch};
+use super::control::{
+    Answered, Control, Fingerprints, Guard, Shards, Shown, TlsListener, router, watch,
+};
 use super::drain::drain;
 use super::process::raise_descriptor_limit;
 use super::reload;
@@ -128,13 +130,24 @@ async fn serve_async(
     ));
     let answering = tokio::spawn(Arc::clone(&answers).run(from_shards));
     let mut api_addr = None;
-    let mut api_control = None;
+    let (mut api_control, mut api_shown) = (None, None);
     if let (Some(listener), Some(api)) = (api_listener, &config.api) {
         api_addr = listener.local_addr().ok();
         let webhooks = WebhookMetrics(answers.webhooks());
         let control = Arc::new(control(&config, api, &common, shards.clone(), webhooks));
         api_control = Some(Arc::clone(&control));
-        tokio::spawn(async move { axum::serve(listener, router(control)).await });
+        match config.tls.as_ref().filter(|_| api.over_tls) {
+            None => {
+                tokio::spawn(async move { axum::serve(listener, router(control)).await });
+            }
+            Some(certificates) => {
+                let shown = Shown::new(Arc::clone(&certificates.api));
+                api_shown = Some(shown.clone());
+                let listener = TlsListener::new(listener, shown)
+                    .map_err(|error| setup("the API's listener", error))?;
+                tokio::spawn(async move { axum::serve(listener, router(control)).await });
+            }
+        }
     }
     on_started(&started(&config, addr, api_addr, &drivers));
 
@@ -145,6 +158,10 @@ async fn serve_async(
                 if let Some(new) = reload(&config) {
                     reload::apply(&mut config, &new, &common, &shards);
                     answers.renew(&config.endpoints);
+                    if let Some((shown, certificates)) = api_shown.as_ref().zip(config.tls.as_ref())
+                    {
+                        shown.replace(Arc::clone(&certificates.api));
+                    }
                     if let Some(control) = &api_control {
                         control.renew_limits(&common.apps.described(&config.endpoints));
                         control.renew_webhooks(answers.webhooks());

@@ -13,6 +13,7 @@ use crate::engine::rules::Rules;
 use crate::runtime::DriverChoice;
 use crate::service::Secret;
 use crate::service::identity::AuthConfig;
+use crate::service::tls::Certificates;
 use crate::service::webhook::WebhookConfig;
 
 /// Everything `serve` needs to know.
@@ -24,6 +25,8 @@ pub struct ServerConfig {
     pub shards: usize,
     /// Shard `i` is pinned to entry `i` modulo the length; never empty. `None`: nothing is pinned.
     pub cpus: Option<Vec<usize>>,
+    /// The certificates where clients speak TLS; `None`: they do not.
+    pub tls: Option<Certificates>,
     /// The HTTP API; `None`: there is none.
     pub api: Option<ApiConfig>,
     /// How shards wait for their sockets.
@@ -58,6 +61,8 @@ pub struct ApiConfig {
     pub token: Option<ApiToken>,
     /// Names under which it may be addressed besides `localhost` and literal addresses.
     pub hosts: Vec<String>,
+    /// Whether it speaks TLS, with the server's certificates.
+    pub over_tls: bool,
 }
 
 /// What users of the API show.

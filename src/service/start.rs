@@ -17,6 +17,7 @@ use super::worker::{Command, Report, Worker};
 use crate::base::ids::{IdKey, ShardId};
 use crate::base::limits::{HandshakeLimits, MAILBOX_LETTERS_MAX};
 use crate::base::time::{Clock, stopwatch};
+use crate::codec::tls::TlsConfig;
 use crate::engine::admission::Admission;
 use crate::engine::context_memory::ContextMemory;
 use crate::engine::interest::Interest;
@@ -36,6 +37,8 @@ pub(super) struct Common {
     pub(super) id_key: IdKey,
     pub(super) seed: u64,
     pub(super) context_memory: ContextMemory,
+    /// What shards begin with.
+    tls: Option<Arc<TlsConfig>>,
 }
 
 impl Common {
@@ -56,6 +59,10 @@ impl Common {
             id_key: IdKey::new(random_key()),
             seed,
             context_memory: ContextMemory::new(config.context_bytes_max),
+            tls: config
+                .tls
+                .as_ref()
+                .map(|certificates| Arc::clone(&certificates.clients)),
         }
     }
 
@@ -79,7 +86,7 @@ impl Common {
             seed: self.seed,
             interest: Arc::clone(&self.interest),
             mesh,
-            tls: None,
+            tls: self.tls.clone(),
             context_memory: self.context_memory.clone(),
             stopwatch,
         };
@@ -172,7 +179,9 @@ pub(super) fn started(
         |endpoint: &EndpointConfig| (endpoint.path.clone(), endpoint.dialect.name().as_str());
     Started {
         addr,
+        tls: config.tls.is_some(),
         api,
+        api_tls: config.api.as_ref().is_some_and(|api| api.over_tls),
         shards: config.shards,
         cpus: config.cpus.clone(),
         driver: names.join(", "),

@@ -7,8 +7,12 @@ use std::net::SocketAddr;
 pub struct Started {
     /// Where it listens, with the port that the kernel chose.
     pub addr: SocketAddr,
+    /// Whether TLS is spoken there.
+    pub tls: bool,
     /// Where the API listens.
     pub api: Option<SocketAddr>,
+    /// Whether TLS is spoken there.
+    pub api_tls: bool,
     /// How many shards.
     pub shards: usize,
     /// Shard `i` is pinned to entry `i` modulo the length; `None`: nothing is pinned.

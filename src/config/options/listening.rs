@@ -13,8 +13,8 @@ pub static LISTEN: OptionRecord = OptionRecord {
     live: false,
     summary: "Address and port for WebSocket clients",
     details: "The default is reachable from this machine only; 0.0.0.0:7001 or [::]:7001 listens on \
-        every interface. Port 0 picks a free port, which the banner names. TLS is the business of a \
-        proxy in front.",
+        every interface. Port 0 picks a free port, which the banner names. It speaks TLS if \
+        --tls-cert is given.",
 };
 
 /// Which dialect answers at which path.

@@ -12,6 +12,7 @@ mod logging;
 mod rules;
 mod shared_websocket;
 mod times;
+mod tls;
 mod webhook;
 
 pub use addresses::{
@@ -40,6 +41,7 @@ pub use shared_websocket::{
     EMPTY_DATA, EVENT_NAME, FRAME_SHAPE, PING_MESSAGE, PONG_MESSAGE, PUBLISH_EXCLUDES_SELF,
 };
 pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
+pub use tls::{API_TLS, TLS_CERT, TLS_CLIENT_CA, TLS_KEY};
 pub use webhook::{
     WEBHOOK_CONCURRENCY, WEBHOOK_EVENTS, WEBHOOK_HEADER, WEBHOOK_RETRIES, WEBHOOK_SECRET,
     WEBHOOK_SECRET_FILE, WEBHOOK_TIMEOUT, WEBHOOK_URL,
@@ -48,14 +50,18 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 66] = [
+pub static ALL: [&OptionRecord; 70] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
+    &TLS_CERT,
+    &TLS_KEY,
+    &TLS_CLIENT_CA,
     &API_LISTEN,
     &API_TOKEN_FILE,
     &API_TOKEN,
     &API_HOST,
+    &API_TLS,
     &SHARDS,
     &CPUS,
     &DRIVER,

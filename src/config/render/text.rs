@@ -131,7 +131,7 @@ pub(super) fn bounds(kind: Kind) -> String {
                 units::format_duration(max)
             )
         }
-        Kind::TokenFile => "the path of a file".to_owned(),
+        Kind::File | Kind::TokenFile => "the path of a file".to_owned(),
         Kind::Url => "a URL that begins with http:// or https://".to_owned(),
     }
 }

@@ -42,7 +42,7 @@ const GAUGES: [Gauge; 4] = [
     ),
 ];
 
-const COUNTERS: [Counter; 14] = [
+const COUNTERS: [Counter; 16] = [
     Counter("shardcast_accepted", "Sockets accepted", |s| {
         s.stats.accepted
     }),
@@ -50,6 +50,16 @@ const COUNTERS: [Counter; 14] = [
         "shardcast_refused_full",
         "Sockets shut out past the connection limit",
         |s| s.stats.refused_full,
+    ),
+    Counter(
+        "shardcast_tls_handshakes",
+        "TLS handshakes done in full",
+        |s| s.stats.tls_handshakes,
+    ),
+    Counter(
+        "shardcast_tls_resumed",
+        "TLS handshakes that resumed a session",
+        |s| s.stats.tls_resumed,
     ),
     Counter("shardcast_upgraded", "Opening handshakes completed", |s| {
         s.stats.upgraded

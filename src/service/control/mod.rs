@@ -16,12 +16,14 @@ mod openapi;
 mod publish;
 mod send;
 mod shards;
+mod tls_listener;
 
 pub(super) use auth::Guard;
 pub use auth::Secret;
 pub(super) use health::{Health, watch};
 pub(super) use idempotency::{Answered, Fingerprints};
 pub(super) use shards::{ShardHandle, Shards};
+pub(super) use tls_listener::{Shown, TlsListener};
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

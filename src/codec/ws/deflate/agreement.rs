@@ -192,7 +192,7 @@ impl Offer {
             tells_own_window: self.server_max_window_bits.is_some(),
             client_window: self
                 .client_max_window_bits
-                .map(|bits| bits.map_or(window.get(), |bits| bits.min(window.get()))),
+                .map(|bits| bits.unwrap_or(WindowBits::MAX.0).min(window.get())),
         })
     }
 }
