@@ -5,6 +5,7 @@ mod body;
 mod checks;
 mod client;
 mod cpu;
+mod deflate;
 mod dialect;
 mod failure;
 mod floor;
@@ -14,6 +15,7 @@ mod machine;
 mod plan;
 mod probe;
 mod progress;
+mod random;
 mod recorder;
 mod report;
 mod run;
@@ -61,15 +63,15 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         false => None,
     };
     let target = match &floor {
-        Some(floor) => Target::parse(&floor.url())?,
-        None => Target::parse(common.url())?,
+        Some(floor) => Target::parse(&floor.url(), false)?,
+        None => Target::parse(common.url(), common.deflate)?,
     };
     let shared = Shared::new(
         order.topology,
         order.plan,
         target,
         common.dialect.speech(),
-        order.payload_bytes,
+        (order.text, order.payload_bytes),
         common.thread_count(),
     )?;
     let probe = Probe {

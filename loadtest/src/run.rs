@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 
 use crate::checks::Faults;
 use crate::client::{Counts, Finished, Shared, Worker};
+use crate::deflate::Agreement;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::plan::{Pace, Phases, nanos};
@@ -48,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) last: Counts,
     /// How long the connections took to set up.
     pub(crate) setup: Duration,
+    /// What was agreed on about compression, if it was offered.
+    pub(crate) agreement: Option<Agreement>,
     /// How the clients came back when their server was killed, if it was.
     pub(crate) storm: Option<Storm>,
     /// Latencies of what was planned in the window.
@@ -167,6 +170,7 @@ impl Run<'_> {
             window_end,
             last: Counts::default(),
             setup,
+            agreement: self.shared.agreement.get().copied(),
             storm,
             latencies: recorder::empty(),
             moments: Vec::new(),

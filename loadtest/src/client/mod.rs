@@ -4,7 +4,11 @@
 //! is in [`Shared`]: counters, finished publications, the phases of the run.
 
 mod conn;
+mod counts;
 mod flights;
+mod inflating;
+mod joining;
+mod lane;
 mod poller;
 mod publishing;
 mod receiver;
@@ -13,5 +17,6 @@ mod shared;
 mod wire;
 mod worker;
 
-pub(crate) use shared::{Counts, Shared};
+pub(crate) use counts::Counts;
+pub(crate) use shared::Shared;
 pub(crate) use worker::{Finished, Worker};

@@ -6,11 +6,13 @@ use std::sync::atomic::Ordering;
 use shardcast_contract::Arrival;
 
 use super::conn::{Absence, Conn, Seat, Stage};
+use super::counts::Counts;
 use super::flights::{Arrivals, Landed};
-use super::shared::{Counts, Shared};
+use super::shared::Shared;
 use super::wire::{Incoming, Out};
 use crate::body::{BodyFault, RecentBodies};
 use crate::checks::{Fault, Faults};
+use crate::deflate::Agreement;
 use crate::dialect::ServerMessage;
 use crate::frames::Opcode;
 use crate::plan::Phases;
@@ -67,7 +69,7 @@ impl Receiver {
     ) {
         let text = match incoming {
             Incoming::Message(text) => text,
-            Incoming::Upgraded => return self.join(seat, out),
+            Incoming::Upgraded(agreement) => return self.join(seat, agreement, out),
             Incoming::Pinged => {
                 if let Some(beat) = self.shared.speech.heartbeat() {
                     out.push(Opcode::Text, beat);
@@ -107,7 +109,10 @@ impl Receiver {
         lost.sum()
     }
 
-    fn join(&mut self, seat: &Seat, out: &mut Out) {
+    fn join(&mut self, seat: &Seat, agreement: Option<Agreement>, out: &mut Out) {
+        if let Some(agreement) = agreement {
+            self.shared.agreement.get_or_init(|| agreement);
+        }
         let topic = self.shared.topic_name(seat.client);
         let mut say = |text: &[u8]| out.push(Opcode::Text, text);
         self.shared.speech.on_upgrade(topic, &mut say);

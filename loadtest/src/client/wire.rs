@@ -7,8 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
+use super::inflating::{Context, Inflating};
+use crate::deflate::Agreement;
 use crate::frames::{self, Header, Opcode};
-use crate::target;
+use crate::target::Target;
 
 /// What a server may leave unread before publishers wait for it: some thousands of publications, so that
 /// a short stall of the server does not stop the schedule.
@@ -19,12 +21,30 @@ const OUT_BYTES_MAX: usize = 4 << 20;
 pub(super) struct Wire {
     socket: TcpStream,
     is_upgraded: bool,
+    /// How what comes is compressed.
+    context: Context,
     /// Bytes of a frame, or of the response's head, whose end has not come.
     rest: Vec<u8>,
     /// The message before its last fragment.
-    fragments: Option<Vec<u8>>,
+    fragments: Option<Fragments>,
     /// What is to be sent.
     pub(super) out: Out,
+}
+
+/// What has come of a message.
+#[derive(Debug)]
+struct Fragments {
+    is_compressed: bool,
+    payload: Vec<u8>,
+}
+
+/// What the connections of a thread use in turns, while one of them reads.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    /// Where reads go: the larger, the fewer of them.
+    bytes: Vec<u8>,
+    /// What inflates messages.
+    pub(super) inflating: Inflating,
 }
 
 /// Bytes waiting to be sent, and the masks that frames get.
@@ -37,22 +57,28 @@ pub(super) struct Out {
 
 /// What came in.
 pub(super) enum Incoming<'a> {
-    /// The connection has become a WebSocket.
-    Upgraded,
+    /// The connection has become a WebSocket, and compression was agreed on or not.
+    Upgraded(Option<Agreement>),
     /// A ping frame, answered already.
     Pinged,
     /// A whole message, text or binary.
     Message(&'a [u8]),
 }
 
+impl Scratch {
+    /// For reads of up to `bytes`.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            bytes: vec![0; bytes],
+            inflating: Inflating::new(),
+        }
+    }
+}
+
 impl Wire {
     /// Begins to connect, and queues the upgrade request.
-    pub(super) fn connect(
-        addr: SocketAddr,
-        source: Option<SocketAddr>,
-        request: &[u8],
-    ) -> io::Result<Self> {
-        let family = match addr {
+    pub(super) fn connect(target: &Target, source: Option<SocketAddr>) -> io::Result<Self> {
+        let family = match target.addr {
             SocketAddr::V4(_) => AddressFamily::INET,
             SocketAddr::V6(_) => AddressFamily::INET6,
         };
@@ -63,17 +89,18 @@ impl Wire {
         if let Some(source) = source {
             net::bind(&socket, &source)?;
         }
-        match net::connect(&socket, &addr) {
+        match net::connect(&socket, &target.addr) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(error) => return Err(error.into()),
         }
         Ok(Self {
             socket: socket.into(),
             is_upgraded: false,
+            context: Context::None,
             rest: Vec::new(),
             fragments: None,
             out: Out {
-                bytes: request.to_vec(),
+                bytes: target.request.clone(),
                 sent: 0,
                 mask: 0x9e37_79b9,
             },
@@ -82,17 +109,22 @@ impl Wire {
 
     /// Reads what the socket has, and gives each whole message to `sink` with the way to answer.
     ///
-    /// `buffer` is scratch space: the larger, the fewer reads. Returns the bytes read.
+    /// `target` is what it was connected to. Returns the bytes read.
     ///
     /// # Errors
     ///
     /// Words for why the connection has ended.
     pub(super) fn read(
         &mut self,
-        buffer: &mut [u8],
+        target: &Target,
+        scratch: &mut Scratch,
         mut sink: impl FnMut(Incoming<'_>, &mut Out),
     ) -> Result<usize, String> {
         let mut bytes = 0;
+        let Scratch {
+            bytes: buffer,
+            inflating,
+        } = scratch;
         loop {
             let read = match self.socket.read(buffer) {
                 Ok(0) => return Err("the server closed the connection".to_owned()),
@@ -103,12 +135,12 @@ impl Wire {
             };
             bytes += read;
             if self.rest.is_empty() {
-                let used = self.consume(&buffer[..read], &mut sink)?;
+                let used = self.consume(target, &buffer[..read], inflating, &mut sink)?;
                 self.rest.extend_from_slice(&buffer[used..read]);
             } else {
                 let mut rest = std::mem::take(&mut self.rest);
                 rest.extend_from_slice(&buffer[..read]);
-                let used = self.consume(&rest, &mut sink)?;
+                let used = self.consume(target, &rest, inflating, &mut sink)?;
                 rest.drain(..used);
                 self.rest = rest;
             }
@@ -141,20 +173,23 @@ impl Wire {
     /// Handles the whole frames at the front of `input`; returns how many bytes they took.
     fn consume(
         &mut self,
+        target: &Target,
         input: &[u8],
+        inflating: &mut Inflating,
         sink: &mut impl FnMut(Incoming<'_>, &mut Out),
     ) -> Result<usize, String> {
         let mut used = 0;
         if !self.is_upgraded {
-            let Some(head) = target::read_response(input)? else {
+            let Some(response) = target.read_response(input)? else {
                 return Ok(0);
             };
-            used = head;
+            used = response.bytes;
             self.is_upgraded = true;
-            sink(Incoming::Upgraded, &mut self.out);
+            self.context = Context::new(response.agreement);
+            sink(Incoming::Upgraded(response.agreement), &mut self.out);
         }
-        while let Some(header) = frames::read_header(&input[used..])
-            .map_err(|fault| format!("the server sent {}", fault.text()))?
+        while let Some(header) =
+            frames::read_header(&input[used..]).map_err(|fault| sent(fault.text().to_owned()))?
         {
             let frame = &input[used..];
             let Some(payload) = frame.get(header.header_bytes..header.frame_bytes()) else {
@@ -164,9 +199,15 @@ impl Wire {
             let is_whole = header.is_last && self.fragments.is_none();
             match header.opcode {
                 Opcode::Text | Opcode::Binary if is_whole => {
-                    sink(Incoming::Message(payload), &mut self.out);
+                    let message = match header.is_compressed {
+                        true => inflating
+                            .inflate(&mut self.context, payload)
+                            .map_err(sent)?,
+                        false => payload,
+                    };
+                    sink(Incoming::Message(message), &mut self.out);
                 }
-                _ => self.consume_uncommon(header, payload, sink)?,
+                _ => self.consume_uncommon(header, payload, inflating, sink)?,
             }
         }
         Ok(used)
@@ -176,6 +217,7 @@ impl Wire {
         &mut self,
         header: Header,
         payload: &[u8],
+        inflating: &mut Inflating,
         sink: &mut impl FnMut(Incoming<'_>, &mut Out),
     ) -> Result<(), String> {
         match (header.opcode, &mut self.fragments) {
@@ -186,14 +228,24 @@ impl Wire {
             (Opcode::Pong, _) => {}
             (Opcode::Close, _) => return Err(close_words(payload)),
             (Opcode::Continuation, Some(fragments)) => {
-                fragments.extend_from_slice(payload);
-                if header.is_last {
-                    let message = self.fragments.take().unwrap_or_default();
-                    sink(Incoming::Message(&message), &mut self.out);
+                fragments.payload.extend_from_slice(payload);
+                if header.is_last
+                    && let Some(fragments) = self.fragments.take()
+                {
+                    let message = match fragments.is_compressed {
+                        true => inflating
+                            .inflate(&mut self.context, &fragments.payload)
+                            .map_err(sent)?,
+                        false => &fragments.payload,
+                    };
+                    sink(Incoming::Message(message), &mut self.out);
                 }
             }
             (Opcode::Text | Opcode::Binary, fragments @ None) => {
-                *fragments = Some(payload.to_vec());
+                *fragments = Some(Fragments {
+                    is_compressed: header.is_compressed,
+                    payload: payload.to_vec(),
+                });
             }
             (Opcode::Continuation, None) => return Err("a fragment of no message".to_owned()),
             (Opcode::Text | Opcode::Binary, Some(_)) => {
@@ -230,6 +282,10 @@ impl Out {
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() - self.sent > OUT_BYTES_MAX
     }
+}
+
+fn sent(what: String) -> String {
+    format!("the server sent {what}")
 }
 
 fn close_words(payload: &[u8]) -> String {

@@ -25,6 +25,21 @@ pub(super) struct WindowCounts {
     pub(super) run_sent_bytes: u64,
 }
 
+/// What compression came to in the measured window.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct DeflateFigures {
+    /// Whether messages may refer to those before them, as the server has agreed.
+    pub(super) server_keeps_context: bool,
+    pub(super) server_window_bits: u8,
+    /// Messages that came compressed; the others are small, or the server had its reasons.
+    pub(super) messages: u64,
+    /// Bytes of their payloads on the wire.
+    pub(super) compressed_bytes: u64,
+    /// Bytes of the same messages once they were inflated.
+    pub(super) inflated_bytes: u64,
+    pub(super) compressed_share: Option<f64>,
+}
+
 /// How the clients of a killed server came back.
 #[derive(Debug, serde::Serialize)]
 pub(super) struct StormFigures {
@@ -106,6 +121,24 @@ impl WindowCounts {
             run_received_bytes: outcome.last.bytes,
             run_sent_bytes: outcome.last.sent_bytes,
         }
+    }
+}
+
+impl DeflateFigures {
+    /// Works them out; `None` if nothing was agreed on.
+    pub(super) fn new(outcome: &Outcome) -> Option<Self> {
+        let agreement = outcome.agreement?;
+        let (start, end) = (&outcome.window_start.1, &outcome.window_end.1);
+        let came = end.inflated - start.inflated;
+        let share = came.compressed_bytes as f64 / came.text_bytes as f64;
+        Some(Self {
+            server_keeps_context: agreement.server_keeps_context,
+            server_window_bits: agreement.server_window_bits,
+            messages: came.messages,
+            compressed_bytes: came.compressed_bytes,
+            inflated_bytes: came.text_bytes,
+            compressed_share: (came.text_bytes > 0).then(|| round(share, 4)),
+        })
     }
 }
 

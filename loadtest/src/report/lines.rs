@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::Report;
-use super::figures::StormFigures;
+use super::figures::{DeflateFigures, StormFigures};
 use crate::failure::Verdict;
 
 /// Prints the report on standard output.
@@ -38,6 +38,9 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     let mut add = |name, value| rows.push((name, value));
     if let Some(storm) = &report.storm {
         add("storm", storm_line(storm));
+    }
+    if let Some(deflate) = &report.deflate {
+        add("deflate", deflate_line(deflate));
     }
     if report.settings.pace != "silent" {
         traffic(report, &mut add);
@@ -75,12 +78,17 @@ fn run_line(report: &Report) -> String {
         burst => format!(" in bursts of {burst}"),
     };
     format!(
-        "{}: {pace}{burst}; {} subscribers, {} topics, {} publishers, {} bytes; {} s",
+        "{}: {pace}{burst}; {} subscribers, {} topics, {} publishers, {} bytes{}; {} s",
         report.scenario,
         settings.subscribers,
         settings.topics,
         settings.publishers,
         settings.payload_bytes,
+        if settings.text == "json" {
+            " of JSON"
+        } else {
+            ""
+        },
         report.window_s,
     )
 }
@@ -97,6 +105,26 @@ fn storm_line(storm: &StormFigures) -> String {
         storm.attempts,
         storm.refused,
         storm.cut
+    )
+}
+
+fn deflate_line(deflate: &DeflateFigures) -> String {
+    let context = match deflate.server_keeps_context {
+        true => "kept context",
+        false => "no context",
+    };
+    let share = deflate.compressed_share.map_or_else(String::new, |share| {
+        let (to, from) = (deflate.compressed_bytes, deflate.inflated_bytes);
+        format!(
+            ": {:.1} MiB to {:.1} MiB, {}",
+            mib(from),
+            mib(to),
+            percent(share)
+        )
+    });
+    format!(
+        "{} messages compressed{share}; window 2^{}, {context}",
+        deflate.messages, deflate.server_window_bits
     )
 }
 

@@ -8,7 +8,7 @@ mod lines;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use figures::{Client, Server, StormFigures, WindowCounts, round};
+use figures::{Client, DeflateFigures, Server, StormFigures, WindowCounts, round};
 pub(crate) use lines::print;
 
 use crate::args::Order;
@@ -54,6 +54,7 @@ pub(crate) struct Report {
     window_s: f64,
     setup_s: f64,
     storm: Option<StormFigures>,
+    deflate: Option<DeflateFigures>,
     counts: WindowCounts,
     latency_us: Percentiles,
     server: Server,
@@ -72,6 +73,10 @@ struct Settings {
     topics: usize,
     publishers: usize,
     payload_bytes: usize,
+    /// `padding` or `json`.
+    text: &'static str,
+    /// Whether compression was offered.
+    deflate: bool,
     burst: u32,
     /// `closed`, `open` or `silent`.
     pace: &'static str,
@@ -110,6 +115,7 @@ impl Report {
             window_s: round(window_s, 3),
             setup_s: round(outcome.setup.as_secs_f64(), 3),
             storm: outcome.storm.as_ref().map(StormFigures::new),
+            deflate: DeflateFigures::new(&outcome),
             latency_us: Percentiles::of(&outcome.latencies),
             counts,
             server,
@@ -230,6 +236,8 @@ impl Settled {
                 topics: topology.topics.len(),
                 publishers: topology.publishers.len(),
                 payload_bytes: order.payload_bytes,
+                text: order.text.name(),
+                deflate: order.common.deflate,
                 burst: order.plan.burst,
                 pace,
                 window,

@@ -2,6 +2,8 @@
 //! And against the real one, whose numbers must be what the harness saw.
 
 mod clean_runs_pass;
+mod compressed_runs;
+mod deflating;
 mod each_fault_fails_the_run;
 mod floor_is_its_own_server;
 mod harness;
