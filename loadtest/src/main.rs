@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod storm;
 mod target;
+mod tls;
 mod topology;
 
 use std::fs;
@@ -38,6 +39,7 @@ use crate::progress::Progress;
 use crate::report::{Report, Settled};
 use crate::storm::KilledServer;
 use crate::target::Target;
+use crate::tls::TlsArgs;
 
 fn main() -> ExitCode {
     let order = CommandLine::parse().scenario.order();
@@ -63,8 +65,8 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         false => None,
     };
     let target = match &floor {
-        Some(floor) => Target::parse(&floor.url(), false)?,
-        None => Target::parse(common.url(), common.deflate)?,
+        Some(floor) => Target::parse(&floor.url(), false, &TlsArgs::default())?,
+        None => Target::parse(common.url(), common.deflate, &common.tls)?,
     };
     let shared = Shared::new(
         order.topology,

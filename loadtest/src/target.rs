@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use crate::deflate::{self, Agreement};
 use crate::failure::Failure;
+use crate::tls::{ClientTls, TlsArgs};
 
 /// The nonce and its answer that RFC 6455 (section 1.3) calculates as its example. A server cannot tell
 /// that all connections use one nonce; a proxy that caches could, and has no place in a measurement.
@@ -29,6 +30,8 @@ pub(crate) struct Target {
     pub(crate) request: Vec<u8>,
     /// Whether it offers to inflate.
     pub(crate) offers_deflate: bool,
+    /// What connections begin with, if it wants TLS.
+    pub(crate) tls: Option<ClientTls>,
 }
 
 /// A server's answer that makes a connection a WebSocket.
@@ -41,34 +44,51 @@ pub(crate) struct Response {
 }
 
 impl Target {
-    /// Reads `ws://host:port/path` and looks the host up; `offers_deflate` puts the offer into the request.
+    /// Reads `ws://host:port/path`, or `wss://` with what is said of TLS, and looks the host up; `offers_deflate` puts
+    /// the offer into the request.
     ///
     /// # Errors
     ///
     /// When it is no such URL, or the host has no address.
-    pub(crate) fn parse(url: &str, offers_deflate: bool) -> Result<Self, Failure> {
+    pub(crate) fn parse(url: &str, offers_deflate: bool, tls: &TlsArgs) -> Result<Self, Failure> {
         let usage = |why: &str| Failure::Usage(format!("--url {url}: {why}"));
-        let rest = url
-            .strip_prefix("ws://")
-            .ok_or_else(|| usage("it must begin with ws://"))?;
+        let (scheme, rest) = url
+            .split_once("://")
+            .filter(|(scheme, _)| ["ws", "wss"].contains(scheme))
+            .ok_or_else(|| usage("it must begin with ws:// or wss://"))?;
+        let is_secure = scheme == "wss";
+        if tls.is_any() && !is_secure {
+            return Err(usage(
+                "it must begin with wss:// for --tls-ca, --tls-insecure and --tls-resume",
+            ));
+        }
         let path_at = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(path_at);
         let path = if path.is_empty() { "/" } else { path };
         if path.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err(usage("its path must be plain ASCII without spaces"));
         }
-        let has_port = authority
+        let host = authority
             .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let with_port = match has_port {
-            true => authority.to_owned(),
-            false => format!("{authority}:80"),
+            .filter(|(_, port)| port.parse::<u16>().is_ok())
+            .map(|(host, _)| host);
+        let with_port = match (host, is_secure) {
+            (Some(_), _) => authority.to_owned(),
+            (None, true) => format!("{authority}:443"),
+            (None, false) => format!("{authority}:80"),
         };
         let addr = with_port
             .to_socket_addrs()
             .map_err(|error| usage(&format!("no address for {authority:?}: {error}")))?
             .next()
             .ok_or_else(|| usage("the host has no address"))?;
+        let tls = match is_secure {
+            true => {
+                let host = host.unwrap_or(authority);
+                Some(ClientTls::new(tls, host.trim_matches(['[', ']']))?)
+            }
+            false => None,
+        };
         let offer = match offers_deflate {
             true => format!("{EXTENSIONS}: {}\r\n", deflate::OFFER),
             false => String::new(),
@@ -81,6 +101,7 @@ impl Target {
             addr,
             request: request.into_bytes(),
             offers_deflate,
+            tls,
         })
     }
 
@@ -160,11 +181,11 @@ mod tests {
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
     fn plain() -> Target {
-        Target::parse("ws://127.0.0.1:7001/_broadcast", false).expect("good")
+        Target::parse("ws://127.0.0.1:7001/_broadcast", false, &TlsArgs::default()).expect("good")
     }
 
     fn deflating() -> Target {
-        Target::parse("ws://127.0.0.1:7001/_broadcast", true).expect("good")
+        Target::parse("ws://127.0.0.1:7001/_broadcast", true, &TlsArgs::default()).expect("good")
     }
 
     #[test]
@@ -173,10 +194,15 @@ mod tests {
         assert_eq!(target.addr.to_string(), "127.0.0.1:7001");
         let request = String::from_utf8(target.request).expect("text");
         assert!(request.starts_with("GET /_broadcast HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n"));
-        let bare = Target::parse("ws://127.0.0.1", false).expect("good");
+        let bare = Target::parse("ws://127.0.0.1", false, &TlsArgs::default()).expect("good");
         assert_eq!(bare.addr.port(), 80);
-        for url in ["http://127.0.0.1/", "ws://", "ws://127.0.0.1:1/a b"] {
-            let failure = Target::parse(url, false).expect_err(url);
+        for url in [
+            "http://127.0.0.1/",
+            "ws://",
+            "ws://127.0.0.1:1/a b",
+            "wss://127.0.0.1:1/",
+        ] {
+            let failure = Target::parse(url, false, &TlsArgs::default()).expect_err(url);
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");
         }
     }
@@ -197,7 +223,7 @@ mod tests {
         let of = |connection| target.source(connection).map(|addr| addr.ip().to_string());
         assert_eq!(of(12_500).as_deref(), Some("127.0.0.2"));
         assert_eq!(of(37_500).as_deref(), Some("127.0.0.4"));
-        let far = Target::parse("ws://192.0.2.1:1/", false).expect("good");
+        let far = Target::parse("ws://192.0.2.1:1/", false, &TlsArgs::default()).expect("good");
         assert_eq!(far.source(30_000), None);
     }
 

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::cpu::parse_cpu_list;
 use crate::dialect::Dialect;
+use crate::tls::TlsArgs;
 
 /// Arguments of every scenario.
 #[derive(Clone, Debug, Args)]
@@ -20,6 +21,8 @@ pub(crate) struct Common {
     /// Let the clients offer permessage-deflate, as browsers do; the server must accept it
     #[arg(long)]
     pub(crate) deflate: bool,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     /// Client threads [default: one for each core of --client-cpu, or else for each core]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,

@@ -57,6 +57,8 @@ pub(crate) enum Scenario {
     P2p(OneToOne),
     /// Subscribed connections that stay silent: memory of each, cpu of all
     Idle(Idle),
+    /// Connections that are closed as soon as they are open, as many as the server takes
+    Handshakes(Handshakes),
     /// The fan-out of a server that does nothing but send: the kernel's own cost
     Floor(Floor),
     /// A fan-out after its server was killed and started again: how fast everybody is back
@@ -100,6 +102,16 @@ pub(crate) struct Idle {
     /// Topics that they subscribe to, one each
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     topics: u32,
+}
+
+/// Arguments of `handshakes`.
+#[derive(Debug, Args)]
+pub(crate) struct Handshakes {
+    #[command(flatten)]
+    common: Common,
+    /// Connections under way at the same time
+    #[arg(long, default_value = "32", value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
 }
 
 /// Arguments of `floor`.
@@ -178,6 +190,15 @@ impl Scenario {
                 };
                 Order::new("idle", args.common, spread.topology()?, None)
             }
+            Self::Handshakes(args) => {
+                let topology = Topology::unsubscribed(args.connections);
+                let order = Order::new("handshakes", args.common, topology, None)?;
+                let plan = Plan {
+                    reopens: true,
+                    ..order.plan
+                };
+                Ok(Order { plan, ..order })
+            }
             Self::Floor(args) => {
                 let topology = args.spread.topology()?;
                 let order = Order::new("floor", args.common, topology, Some(&args.publish))?;
@@ -187,8 +208,10 @@ impl Scenario {
                 if order.common.dialect != Dialect::Strav {
                     return usage("floor's own server speaks strav: leave --dialect away");
                 }
-                if order.common.deflate {
-                    return usage("floor's own server does not compress: leave --deflate away");
+                if order.common.deflate || order.common.tls.is_any() {
+                    return usage(
+                        "floor's own server knows no compression and no TLS: leave --deflate and --tls-... away",
+                    );
                 }
                 Ok(Order {
                     has_own_server: true,
@@ -235,6 +258,7 @@ impl Order {
             warmup: common.warmup,
             duration: common.duration,
             return_within: None,
+            reopens: false,
         };
         if let Pace::Closed { window } = pace
             && topology.publishers.len() * window as usize > IN_FLIGHT_MAX
@@ -306,6 +330,9 @@ mod tests {
             "floor --server-pid 1",
             "floor --dialect ignis",
             "floor --deflate",
+            "floor --tls-insecure",
+            "fanout --tls-insecure --tls-ca x",
+            "handshakes --connections 0",
             "storm",
             "storm --server-pid 1 -- true",
             "idle --payload 100",

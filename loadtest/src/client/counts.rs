@@ -15,6 +15,10 @@ pub(crate) struct Counts {
     pub(crate) attempts: u64,
     /// Attempts to connect that found nobody listening.
     pub(crate) refused: u64,
+    /// Connections that have become WebSockets, each time they did.
+    pub(crate) opened: u64,
+    /// Those of them that began with a ticket.
+    pub(crate) resumed: u64,
     /// Publications written.
     pub(crate) published: u64,
     /// Publications planned in an open loop and not yet written.
@@ -45,6 +49,8 @@ impl std::ops::Add for Counts {
             returned: self.returned + other.returned,
             attempts: self.attempts + other.attempts,
             refused: self.refused + other.refused,
+            opened: self.opened + other.opened,
+            resumed: self.resumed + other.resumed,
             published: self.published + other.published,
             owed: self.owed + other.owed,
             expected: self.expected + other.expected,

@@ -21,6 +21,9 @@ impl Worker {
     pub(super) fn lose(&mut self, index: usize, why: &str) {
         // Dropping the socket takes it out of the poller as well.
         self.conns[index].wire = None;
+        if self.conns[index].seat.is_leaving {
+            return self.reopen(index);
+        }
         if self.shared.phases().is_none() && self.waits_to_return(index) {
             return;
         }
@@ -32,6 +35,17 @@ impl Worker {
         } else {
             self.receiver
                 .note(Fault::Disconnected, || format!("client {index}: {why}"));
+        }
+    }
+
+    /// Begins the next connection of a client that has left.
+    fn reopen(&mut self, index: usize) {
+        if self.shared.is_ending() {
+            return;
+        }
+        if let Err(error) = self.connect(index) {
+            self.conns[index].seat.is_leaving = false;
+            self.lose(index, &error.to_string());
         }
     }
 
@@ -108,6 +122,8 @@ impl Worker {
                 index,
                 client,
                 stage: Stage::Joining,
+                begun_ns: 0,
+                is_leaving: false,
                 absence: Absence::None,
                 tracks: (0..sources).map(|_| Track::default()).collect(),
             },
@@ -119,8 +135,15 @@ impl Worker {
     fn connect(&mut self, index: usize) -> std::io::Result<()> {
         let target = &self.shared.target;
         let conn = &mut self.conns[index];
-        let source = target.source(conn.seat.index);
-        let wire = Wire::connect(target, source)?;
+        // Who connects over and over needs more ports than one address has: closed connections keep theirs for a minute.
+        let number = match self.shared.plan.reopens {
+            true => (self.connected * self.shared.thread_count() + self.lane) as u32,
+            false => conn.seat.index,
+        };
+        self.connected += 1;
+        let wire = Wire::connect(target, target.source(number))?;
+        conn.seat.begun_ns = self.shared.clock.now_ns();
+        conn.seat.is_leaving = false;
         self.poller.add(&wire, index)?;
         conn.wire = Some(wire);
         conn.watches_room = true;

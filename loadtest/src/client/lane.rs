@@ -28,6 +28,8 @@ pub(super) struct Lane {
     returned: AtomicU64,
     attempts: AtomicU64,
     refused: AtomicU64,
+    opened: AtomicU64,
+    resumed: AtomicU64,
     published: AtomicU64,
     owed: AtomicU64,
     /// See [`Counts::expected`].
@@ -63,6 +65,8 @@ impl Lane {
             returned: zero(),
             attempts: zero(),
             refused: zero(),
+            opened: zero(),
+            resumed: zero(),
             published: zero(),
             owed: zero(),
             expected: zero(),
@@ -93,6 +97,8 @@ impl Lane {
         self.returned.store(counts.returned, Ordering::Relaxed);
         self.attempts.store(counts.attempts, Ordering::Relaxed);
         self.refused.store(counts.refused, Ordering::Relaxed);
+        self.opened.store(counts.opened, Ordering::Relaxed);
+        self.resumed.store(counts.resumed, Ordering::Relaxed);
         self.published.store(counts.published, Ordering::Relaxed);
         self.delivered.store(counts.delivered, Ordering::Release);
         self.bytes.store(counts.bytes, Ordering::Relaxed);
@@ -129,6 +135,8 @@ impl Lane {
             returned: self.returned.load(Ordering::Relaxed),
             attempts: self.attempts.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
+            opened: self.opened.load(Ordering::Relaxed),
+            resumed: self.resumed.load(Ordering::Relaxed),
             published: self.published.load(Ordering::Relaxed),
             owed: self.owed.load(Ordering::Acquire),
             expected: self.expected.load(Ordering::Acquire),

@@ -14,9 +14,11 @@ mod publishing;
 mod receiver;
 mod returning;
 mod shared;
+mod transport;
 mod wire;
 mod worker;
 
 pub(crate) use counts::Counts;
 pub(crate) use shared::Shared;
+pub(crate) use wire::Terms;
 pub(crate) use worker::{Finished, Worker};

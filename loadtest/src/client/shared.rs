@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 use super::counts::Counts;
 use super::flights::Flights;
 use super::lane::Lane;
+use super::wire::Terms;
 use crate::body::{BodyFormat, Text};
-use crate::deflate::Agreement;
 use crate::dialect::{Quick, Speech};
 use crate::failure::Failure;
 use crate::plan::{Phases, Plan, nanos};
@@ -58,8 +58,8 @@ pub(crate) struct Shared {
     pub(super) published: Vec<AtomicU64>,
     /// One for each thread.
     pub(super) lanes: Vec<Lane>,
-    /// What the first connection has agreed on about compression, which all connections are offered alike.
-    pub(crate) agreement: OnceLock<Agreement>,
+    /// What the first connection has settled; all of them ask for the same.
+    pub(crate) terms: OnceLock<Terms>,
     phases: OnceLock<Phases>,
     /// When the window ends at the latest, whatever was planned.
     end_ns_max: AtomicU64,
@@ -101,7 +101,7 @@ impl Shared {
             plan,
             target,
             speech,
-            agreement: OnceLock::new(),
+            terms: OnceLock::new(),
             phases: OnceLock::new(),
             end_ns_max: AtomicU64::new(u64::MAX),
             is_ending: AtomicBool::new(false),

@@ -1,16 +1,15 @@
 //! One socket: bytes in become messages, messages out become bytes.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::io::Errno;
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
-
 use super::inflating::{Context, Inflating};
+use super::transport::{Received, Transport};
 use crate::deflate::Agreement;
 use crate::frames::{self, Header, Opcode};
 use crate::target::Target;
+use crate::tls::Secured;
 
 /// What a server may leave unread before publishers wait for it: some thousands of publications, so that
 /// a short stall of the server does not stop the schedule.
@@ -19,7 +18,7 @@ const OUT_BYTES_MAX: usize = 4 << 20;
 /// A socket with what is left over between its reads and writes.
 #[derive(Debug)]
 pub(super) struct Wire {
-    socket: TcpStream,
+    transport: Transport,
     is_upgraded: bool,
     /// How what comes is compressed.
     context: Context,
@@ -43,6 +42,8 @@ struct Fragments {
 pub(super) struct Scratch {
     /// Where reads go: the larger, the fewer of them.
     bytes: Vec<u8>,
+    /// Where TLS decrypts them to.
+    plain: Vec<u8>,
     /// What inflates messages.
     pub(super) inflating: Inflating,
 }
@@ -57,12 +58,21 @@ pub(super) struct Out {
 
 /// What came in.
 pub(super) enum Incoming<'a> {
-    /// The connection has become a WebSocket, and compression was agreed on or not.
-    Upgraded(Option<Agreement>),
+    /// The connection has become a WebSocket, on these terms.
+    Upgraded(Terms),
     /// A ping frame, answered already.
     Pinged,
     /// A whole message, text or binary.
     Message(&'a [u8]),
+}
+
+/// What client and server have settled before the first frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// About compression, if it was offered.
+    pub(crate) agreement: Option<Agreement>,
+    /// About TLS, if there is any.
+    pub(crate) secured: Option<Secured>,
 }
 
 impl Scratch {
@@ -70,6 +80,7 @@ impl Scratch {
     pub(super) fn new(bytes: usize) -> Self {
         Self {
             bytes: vec![0; bytes],
+            plain: Vec::new(),
             inflating: Inflating::new(),
         }
     }
@@ -78,23 +89,8 @@ impl Scratch {
 impl Wire {
     /// Begins to connect, and queues the upgrade request.
     pub(super) fn connect(target: &Target, source: Option<SocketAddr>) -> io::Result<Self> {
-        let family = match target.addr {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
-        // Publications must not wait for acknowledgements of those before.
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        if let Some(source) = source {
-            net::bind(&socket, &source)?;
-        }
-        match net::connect(&socket, &target.addr) {
-            Ok(()) | Err(Errno::INPROGRESS) => {}
-            Err(error) => return Err(error.into()),
-        }
         Ok(Self {
-            socket: socket.into(),
+            transport: Transport::connect(target, source)?,
             is_upgraded: false,
             context: Context::None,
             rest: Vec::new(),
@@ -123,51 +119,62 @@ impl Wire {
         let mut bytes = 0;
         let Scratch {
             bytes: buffer,
+            plain,
             inflating,
         } = scratch;
-        loop {
-            let read = match self.socket.read(buffer) {
-                Ok(0) => return Err("the server closed the connection".to_owned()),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(bytes),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(format!("connection lost: {error}")),
-            };
-            bytes += read;
+        let room = buffer.len();
+        while let Some(received) = self.transport.read(buffer, plain)? {
+            let Received { wire_bytes, plain } = received;
+            bytes += wire_bytes;
             if self.rest.is_empty() {
-                let used = self.consume(target, &buffer[..read], inflating, &mut sink)?;
-                self.rest.extend_from_slice(&buffer[used..read]);
+                let used = self.consume(target, plain, inflating, &mut sink)?;
+                self.rest.extend_from_slice(&plain[used..]);
             } else {
                 let mut rest = std::mem::take(&mut self.rest);
-                rest.extend_from_slice(&buffer[..read]);
+                rest.extend_from_slice(plain);
                 let used = self.consume(target, &rest, inflating, &mut sink)?;
                 rest.drain(..used);
                 self.rest = rest;
             }
             // A short read has emptied the socket: asking again would tell only that.
-            if read < buffer.len() {
-                return Ok(bytes);
+            if wire_bytes < room {
+                break;
             }
         }
+        Ok(bytes)
     }
 
     /// Sends what is queued, and adds to `sent_bytes` what went; `true` when all of it did.
     pub(super) fn flush(&mut self, sent_bytes: &mut u64) -> io::Result<bool> {
+        match self.write_out(sent_bytes) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            done => done?,
+        }
+        self.out.bytes.clear();
+        self.out.sent = 0;
+        Ok(true)
+    }
+
+    fn write_out(&mut self, sent_bytes: &mut u64) -> io::Result<()> {
         let out = &mut self.out;
         while out.sent < out.bytes.len() {
-            match self.socket.write(&out.bytes[out.sent..]) {
-                Ok(sent) => {
-                    out.sent += sent;
-                    *sent_bytes += sent as u64;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+            out.sent += self.transport.write(&out.bytes[out.sent..], sent_bytes)?;
         }
-        out.bytes.clear();
-        out.sent = 0;
-        Ok(true)
+        self.transport.flush(sent_bytes)
+    }
+
+    /// Whether there is something to send.
+    pub(super) fn wants_flush(&self) -> bool {
+        !self.out.is_empty() || self.transport.wants_flush()
+    }
+
+    /// Queues the end of the connection, and sends what it can.
+    pub(super) fn say_goodbye(&mut self, sent_bytes: &mut u64) {
+        self.out.push(Opcode::Close, &1_000_u16.to_be_bytes());
+        // It is good manners; a server that is gone misses nothing.
+        let _sent = self.flush(sent_bytes);
+        self.transport.say_goodbye();
+        let _sent = self.flush(sent_bytes);
     }
 
     /// Handles the whole frames at the front of `input`; returns how many bytes they took.
@@ -186,7 +193,11 @@ impl Wire {
             used = response.bytes;
             self.is_upgraded = true;
             self.context = Context::new(response.agreement);
-            sink(Incoming::Upgraded(response.agreement), &mut self.out);
+            let terms = Terms {
+                agreement: response.agreement,
+                secured: self.transport.secured(),
+            };
+            sink(Incoming::Upgraded(terms), &mut self.out);
         }
         while let Some(header) =
             frames::read_header(&input[used..]).map_err(|fault| sent(fault.text().to_owned()))?
@@ -258,7 +269,7 @@ impl Wire {
 
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.transport.as_fd()
     }
 }
 

@@ -15,7 +15,6 @@ use super::shared::Shared;
 use super::wire::{Incoming, Scratch};
 use crate::checks::Faults;
 use crate::failure::Failure;
-use crate::frames::Opcode;
 use crate::machine;
 use crate::plan::Phases;
 
@@ -32,12 +31,14 @@ const HAND_OVER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(super) shared: Arc<Shared>,
-    lane: usize,
+    pub(super) lane: usize,
     pub(super) poller: Poller,
     pub(super) to_join: VecDeque<u32>,
     pub(super) returning: Returning,
     pub(super) conns: Vec<Conn>,
     phases: Option<Phases>,
+    /// Connections begun.
+    pub(super) connected: usize,
     pub(super) receiver: Receiver,
     publishing: Publishing,
     scratch: Scratch,
@@ -101,6 +102,7 @@ impl Worker {
             returning: Returning::new(shared.plan.return_within, lane),
             to_join,
             phases: None,
+            connected: 0,
             scratch: Scratch::new(READ_BYTES),
             handed_over_ns: 0,
             stays_awake: false,
@@ -130,7 +132,8 @@ impl Worker {
     /// each delivery, that no server pays for clients elsewhere. So a thread stays awake while deliveries
     /// are on their way, and asks again and again.
     fn wait(&mut self, events: &mut Vec<Event>) -> rustix::io::Result<()> {
-        let is_awake = self.stays_awake && self.shared.is_outstanding();
+        let is_expecting = self.shared.is_outstanding() || self.shared.plan.reopens;
+        let is_awake = self.stays_awake && is_expecting;
         let begun_ns = self.shared.clock.now_ns();
         let came = self.poller.wait(events, is_awake)?;
         // Asking in vain is idling, too.
@@ -183,7 +186,7 @@ impl Worker {
                 return Ok(());
             }
         }
-        if !open.out.is_empty() {
+        if open.wants_flush() {
             self.flush(index)?;
         }
         Ok(())
@@ -300,9 +303,7 @@ impl Worker {
         let mut faults = std::mem::take(&mut self.receiver.faults);
         faults.lost += lost;
         for wire in self.conns.iter_mut().filter_map(|conn| conn.wire.as_mut()) {
-            wire.out.push(Opcode::Close, &1_000_u16.to_be_bytes());
-            // A goodbye is good manners; a server that is gone misses nothing.
-            let _sent = wire.flush(&mut self.receiver.counts.sent_bytes);
+            wire.say_goodbye(&mut self.receiver.counts.sent_bytes);
         }
         // What came and went since the last turn.
         self.shared.lanes[self.lane].show(&self.receiver.counts);

@@ -13,8 +13,10 @@ mod http;
 mod interrupts_end_runs;
 mod planted;
 mod runs_end_in_time;
+mod secured_runs;
 mod server_counts_what_clients_saw;
 mod storms_are_weathered;
+mod tls_front;
 mod usage_is_explained;
 
 /// How long the server's API may take to answer.

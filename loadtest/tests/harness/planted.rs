@@ -134,6 +134,11 @@ impl Planted {
         assert!(!timeout.timed_out(), "what was waited for never came");
     }
 
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// The arguments that lead the harness here.
     pub(crate) fn url(&self) -> String {
         format!(
