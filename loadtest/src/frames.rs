@@ -58,6 +58,8 @@ impl Opcode {
 pub(crate) struct Header {
     /// Whether the message ends with this frame.
     pub(crate) is_last: bool,
+    /// Whether the message that begins here is compressed, for which something must have been agreed on.
+    pub(crate) is_compressed: bool,
     /// What the frame is for.
     pub(crate) opcode: Opcode,
     /// Bytes before the payload.
@@ -78,7 +80,7 @@ impl Header {
 pub(crate) enum FrameFault {
     /// An opcode without a meaning.
     UnknownOpcode,
-    /// A reserved bit, though no extension was agreed on.
+    /// A reserved bit that no extension explains.
     ReservedBit,
     /// A mask, which only clients use.
     Masked,
@@ -113,7 +115,7 @@ pub(crate) fn read_header(input: &[u8]) -> Result<Option<Header>, FrameFault> {
     let &[first, second, ..] = input else {
         return Ok(None);
     };
-    if first & 0x70 != 0 {
+    if first & 0x30 != 0 {
         return Err(FrameFault::ReservedBit);
     }
     if second & 0x80 != 0 {
@@ -121,6 +123,11 @@ pub(crate) fn read_header(input: &[u8]) -> Result<Option<Header>, FrameFault> {
     }
     let opcode = Opcode::from_bits(first & 15).ok_or(FrameFault::UnknownOpcode)?;
     let is_last = first & 0x80 != 0;
+    // RFC 7692, section 6: it stands on the first frame of a message, and nowhere else.
+    let is_compressed = first & 0x40 != 0;
+    if is_compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+        return Err(FrameFault::ReservedBit);
+    }
     if opcode.is_control() && (!is_last || second > 125) {
         return Err(FrameFault::BadControl);
     }
@@ -151,6 +158,7 @@ pub(crate) fn read_header(input: &[u8]) -> Result<Option<Header>, FrameFault> {
     }
     Ok(Some(Header {
         is_last,
+        is_compressed,
         opcode,
         header_bytes,
         payload_bytes: payload_bytes as usize,
@@ -250,7 +258,9 @@ mod tests {
     fn what_a_server_must_not_send_is_named() {
         for (input, fault) in [
             (&[0x83, 0][..], FrameFault::UnknownOpcode),
-            (&[0xc1, 0], FrameFault::ReservedBit),
+            (&[0xa1, 0], FrameFault::ReservedBit),
+            (&[0xc0, 0], FrameFault::ReservedBit),
+            (&[0xc9, 0], FrameFault::ReservedBit),
             (&[0x81, 0x80], FrameFault::Masked),
             (&[0x81, 126, 0, 125], FrameFault::LongLength),
             (
@@ -262,6 +272,15 @@ mod tests {
             (&[0x89, 126], FrameFault::BadControl),
         ] {
             assert_eq!(read_header(input), Err(fault), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_compressed_message_is_told_by_its_first_frame() {
+        for (first, is_compressed) in [(0xc1, true), (0x42, true), (0x81, false), (0x02, false)] {
+            let header = read_header(&[first, 0]).expect("a good header");
+            let header = header.expect("a whole one");
+            assert_eq!(header.is_compressed, is_compressed, "{first:x}");
         }
     }
 

@@ -5,6 +5,7 @@ mod body;
 mod checks;
 mod client;
 mod cpu;
+mod deflate;
 mod dialect;
 mod failure;
 mod floor;
@@ -14,11 +15,13 @@ mod machine;
 mod plan;
 mod probe;
 mod progress;
+mod random;
 mod recorder;
 mod report;
 mod run;
 mod storm;
 mod target;
+mod tls;
 mod topology;
 
 use std::fs;
@@ -36,6 +39,7 @@ use crate::progress::Progress;
 use crate::report::{Report, Settled};
 use crate::storm::KilledServer;
 use crate::target::Target;
+use crate::tls::TlsArgs;
 
 fn main() -> ExitCode {
     let order = CommandLine::parse().scenario.order();
@@ -61,15 +65,15 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         false => None,
     };
     let target = match &floor {
-        Some(floor) => Target::parse(&floor.url())?,
-        None => Target::parse(common.url())?,
+        Some(floor) => Target::parse(&floor.url(), false, &TlsArgs::default())?,
+        None => Target::parse(common.url(), common.deflate, &common.tls)?,
     };
     let shared = Shared::new(
         order.topology,
         order.plan,
         target,
         common.dialect.speech(),
-        order.payload_bytes,
+        (order.text, order.payload_bytes),
         common.thread_count(),
     )?;
     let probe = Probe {

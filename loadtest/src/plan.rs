@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     /// Clients that have no connection before the first phase try again, each time after a random part of this.
     /// `None`: one that cannot connect ends the run.
     pub(crate) return_within: Option<Duration>,
+    /// Connections are closed as soon as they are WebSockets, and opened anew.
+    pub(crate) reopens: bool,
 }
 
 /// When the phases of a run begin and end, in nanoseconds of the run's clock.
@@ -169,6 +171,7 @@ mod tests {
             warmup: Duration::from_nanos(10),
             duration: Duration::from_nanos(5),
             return_within: None,
+            reopens: false,
         };
         let phases = Phases::new(&plan, 100);
         let measured: Vec<u64> = (100..120).filter(|ns| phases.is_measured(*ns)).collect();

@@ -13,6 +13,8 @@ pub(crate) struct Moment {
     pub(crate) at_s: f64,
     /// Connections that are set up.
     pub(crate) connections: u64,
+    /// Connections that became WebSockets, a second.
+    pub(crate) opened_per_s: f64,
     /// Publications a second.
     pub(crate) publications_per_s: f64,
     /// Deliveries a second.
@@ -38,6 +40,7 @@ impl Moment {
         Self {
             at_s: (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0,
             connections: now.ready,
+            opened_per_s: per_s(now.opened - earlier.opened),
             publications_per_s: per_s(now.published - earlier.published),
             deliveries_per_s: per_s(now.delivered - earlier.delivered),
             p50_us: latencies.p50,
@@ -74,9 +77,13 @@ impl Progress {
             true => format!("p50 {:.0} us  p99 {:.0} us", moment.p50_us, moment.p99_us),
             false => "not measured yet".to_owned(),
         };
+        let rate = match moment.opened_per_s > moment.deliveries_per_s {
+            true => format!("{:.0} handshakes/s", moment.opened_per_s),
+            false => format!("{:.0} deliveries/s", moment.deliveries_per_s),
+        };
         self.write(&format!(
-            "{:5.0} s  {:.0} deliveries/s  {latencies}  {} faults",
-            moment.at_s, moment.deliveries_per_s, moment.faults
+            "{:5.0} s  {rate}  {latencies}  {} faults",
+            moment.at_s, moment.faults
         ));
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::checks::Faults;
-use crate::client::{Counts, Finished, Shared, Worker};
+use crate::client::{Counts, Finished, Shared, Terms, Worker};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::plan::{Pace, Phases, nanos};
@@ -48,6 +48,8 @@ pub(crate) struct Outcome {
     pub(crate) last: Counts,
     /// How long the connections took to set up.
     pub(crate) setup: Duration,
+    /// What clients and server have settled before the first frame.
+    pub(crate) terms: Option<Terms>,
     /// How the clients came back when their server was killed, if it was.
     pub(crate) storm: Option<Storm>,
     /// Latencies of what was planned in the window.
@@ -167,6 +169,7 @@ impl Run<'_> {
             window_end,
             last: Counts::default(),
             setup,
+            terms: self.shared.terms.get().copied(),
             storm,
             latencies: recorder::empty(),
             moments: Vec::new(),

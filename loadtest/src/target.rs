@@ -2,12 +2,17 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
+use crate::deflate::{self, Agreement};
 use crate::failure::Failure;
+use crate::tls::{ClientTls, TlsArgs};
 
 /// The nonce and its answer that RFC 6455 (section 1.3) calculates as its example. A server cannot tell
 /// that all connections use one nonce; a proxy that caches could, and has no place in a measurement.
 const NONCE: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const NONCE_ANSWER: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// The header that offers extensions, and answers the offer.
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
 /// The largest head of a response: far above what any server sends.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -23,44 +28,80 @@ pub(crate) struct Target {
     pub(crate) addr: SocketAddr,
     /// The whole upgrade request.
     pub(crate) request: Vec<u8>,
+    /// Whether it offers to inflate.
+    pub(crate) offers_deflate: bool,
+    /// What connections begin with, if it wants TLS.
+    pub(crate) tls: Option<ClientTls>,
+}
+
+/// A server's answer that makes a connection a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Response {
+    /// Bytes of it.
+    pub(crate) bytes: usize,
+    /// What was agreed on about compression, if it was offered.
+    pub(crate) agreement: Option<Agreement>,
 }
 
 impl Target {
-    /// Reads `ws://host:port/path` and looks the host up.
+    /// Reads `ws://host:port/path`, or `wss://` with what is said of TLS, and looks the host up; `offers_deflate` puts
+    /// the offer into the request.
     ///
     /// # Errors
     ///
     /// When it is no such URL, or the host has no address.
-    pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(url: &str, offers_deflate: bool, tls: &TlsArgs) -> Result<Self, Failure> {
         let usage = |why: &str| Failure::Usage(format!("--url {url}: {why}"));
-        let rest = url
-            .strip_prefix("ws://")
-            .ok_or_else(|| usage("it must begin with ws://"))?;
+        let (scheme, rest) = url
+            .split_once("://")
+            .filter(|(scheme, _)| ["ws", "wss"].contains(scheme))
+            .ok_or_else(|| usage("it must begin with ws:// or wss://"))?;
+        let is_secure = scheme == "wss";
+        if tls.is_any() && !is_secure {
+            return Err(usage(
+                "it must begin with wss:// for --tls-ca, --tls-insecure and --tls-resume",
+            ));
+        }
         let path_at = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(path_at);
         let path = if path.is_empty() { "/" } else { path };
         if path.bytes().any(|byte| !byte.is_ascii_graphic()) {
             return Err(usage("its path must be plain ASCII without spaces"));
         }
-        let has_port = authority
+        let host = authority
             .rsplit_once(':')
-            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let with_port = match has_port {
-            true => authority.to_owned(),
-            false => format!("{authority}:80"),
+            .filter(|(_, port)| port.parse::<u16>().is_ok())
+            .map(|(host, _)| host);
+        let with_port = match (host, is_secure) {
+            (Some(_), _) => authority.to_owned(),
+            (None, true) => format!("{authority}:443"),
+            (None, false) => format!("{authority}:80"),
         };
         let addr = with_port
             .to_socket_addrs()
             .map_err(|error| usage(&format!("no address for {authority:?}: {error}")))?
             .next()
             .ok_or_else(|| usage("the host has no address"))?;
+        let tls = match is_secure {
+            true => {
+                let host = host.unwrap_or(authority);
+                Some(ClientTls::new(tls, host.trim_matches(['[', ']']))?)
+            }
+            false => None,
+        };
+        let offer = match offers_deflate {
+            true => format!("{EXTENSIONS}: {}\r\n", deflate::OFFER),
+            false => String::new(),
+        };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Key: {NONCE}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+             Connection: Upgrade\r\nSec-WebSocket-Key: {NONCE}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
         );
         Ok(Self {
             addr,
             request: request.into_bytes(),
+            offers_deflate,
+            tls,
         })
     }
 
@@ -77,33 +118,50 @@ impl Target {
         let [_, _, high, low] = (host + 1).to_be_bytes();
         Some((Ipv4Addr::new(127, 0, high, low), 0).into())
     }
-}
 
-/// Reads the response to the upgrade request: `None` if it is not complete, else its length.
-///
-/// # Errors
-///
-/// Words for why the server did not switch to WebSocket.
-pub(crate) fn read_response(input: &[u8]) -> Result<Option<usize>, String> {
-    let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return match input.len() {
-            0..HEAD_BYTES_MAX => Ok(None),
-            _ => Err("its response has no end".to_owned()),
+    /// Reads the response to the request: `None` if it is not complete.
+    ///
+    /// # Errors
+    ///
+    /// Words for why the server did not switch to WebSocket, or not to the one that was asked for.
+    pub(crate) fn read_response(&self, input: &[u8]) -> Result<Option<Response>, String> {
+        let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
+            return match input.len() {
+                0..HEAD_BYTES_MAX => Ok(None),
+                _ => Err("its response has no end".to_owned()),
+            };
         };
-    };
-    let head = String::from_utf8_lossy(&input[..end]);
-    let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap_or_default();
-    if status.split(' ').nth(1) != Some("101") {
-        return Err(format!("it answered the upgrade with {status:?}"));
-    }
-    let answer = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-accept"))
-        .map(|(_, value)| value.trim());
-    match answer {
-        Some(NONCE_ANSWER) => Ok(Some(end + 4)),
-        _ => Err("its Sec-WebSocket-Accept does not answer our key".to_owned()),
+        let head = String::from_utf8_lossy(&input[..end]);
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap_or_default();
+        if status.split(' ').nth(1) != Some("101") {
+            return Err(format!("it answered the upgrade with {status:?}"));
+        }
+        let headers: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(':')).collect();
+        let values = |name: &'static str| {
+            let named = headers
+                .iter()
+                .filter(move |(other, _)| other.eq_ignore_ascii_case(name));
+            named.map(|(_, value)| value.trim())
+        };
+        if values("Sec-WebSocket-Accept").next() != Some(NONCE_ANSWER) {
+            return Err("its Sec-WebSocket-Accept does not answer our key".to_owned());
+        }
+        let extensions: Vec<&str> = values(EXTENSIONS).collect();
+        let agreement = match (self.offers_deflate, extensions.as_slice()) {
+            (true, [answer]) => Some(deflate::read_answer(answer)?),
+            (true, []) => return Err("it did not accept permessage-deflate".to_owned()),
+            (false, []) => None,
+            _ => {
+                return Err(format!(
+                    "it wants extensions that nobody offered: {extensions:?}"
+                ));
+            }
+        };
+        Ok(Some(Response {
+            bytes: end + 4,
+            agreement,
+        }))
     }
 }
 
@@ -122,46 +180,91 @@ mod tests {
     const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
+    fn plain() -> Target {
+        Target::parse("ws://127.0.0.1:7001/_broadcast", false, &TlsArgs::default()).expect("good")
+    }
+
+    fn deflating() -> Target {
+        Target::parse("ws://127.0.0.1:7001/_broadcast", true, &TlsArgs::default()).expect("good")
+    }
+
     #[test]
     fn urls_give_address_and_path() {
-        let target = Target::parse("ws://127.0.0.1:7001/_broadcast").expect("good");
+        let target = plain();
         assert_eq!(target.addr.to_string(), "127.0.0.1:7001");
         let request = String::from_utf8(target.request).expect("text");
         assert!(request.starts_with("GET /_broadcast HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n"));
-        let bare = Target::parse("ws://127.0.0.1").expect("good");
+        let bare = Target::parse("ws://127.0.0.1", false, &TlsArgs::default()).expect("good");
         assert_eq!(bare.addr.port(), 80);
-        for url in ["http://127.0.0.1/", "ws://", "ws://127.0.0.1:1/a b"] {
-            let failure = Target::parse(url).expect_err(url);
+        for url in [
+            "http://127.0.0.1/",
+            "ws://",
+            "ws://127.0.0.1:1/a b",
+            "wss://127.0.0.1:1/",
+        ] {
+            let failure = Target::parse(url, false, &TlsArgs::default()).expect_err(url);
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");
         }
     }
 
     #[test]
+    fn what_is_offered_is_what_browsers_offer() {
+        let request = String::from_utf8(deflating().request).expect("text");
+        let offer =
+            "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+        assert!(request.ends_with(offer), "{request}");
+        assert!(!plain().request.windows(7).any(|part| part == b"deflate"));
+    }
+
+    #[test]
     fn many_local_connections_come_from_many_addresses() {
-        let target = Target::parse("ws://127.0.0.1:1/").expect("good");
+        let target = plain();
         assert_eq!(target.source(12_499), None);
         let of = |connection| target.source(connection).map(|addr| addr.ip().to_string());
         assert_eq!(of(12_500).as_deref(), Some("127.0.0.2"));
         assert_eq!(of(37_500).as_deref(), Some("127.0.0.4"));
-        let far = Target::parse("ws://192.0.2.1:1/").expect("good");
+        let far = Target::parse("ws://192.0.2.1:1/", false, &TlsArgs::default()).expect("good");
         assert_eq!(far.source(30_000), None);
     }
 
     #[test]
     fn a_response_is_complete_at_its_last_byte() {
         for end in 0..GOOD.len() {
-            assert_eq!(read_response(&GOOD.as_bytes()[..end]), Ok(None));
+            assert_eq!(plain().read_response(&GOOD.as_bytes()[..end]), Ok(None));
         }
         let with_frame = format!("{GOOD}\u{1}frame");
-        assert_eq!(read_response(with_frame.as_bytes()), Ok(Some(GOOD.len())));
+        let response = Response {
+            bytes: GOOD.len(),
+            agreement: None,
+        };
+        let read = plain().read_response(with_frame.as_bytes());
+        assert_eq!(read, Ok(Some(response)));
     }
 
     #[test]
     fn refusals_are_told_in_words() {
-        let refused = read_response(b"HTTP/1.1 404 Not Found\r\n\r\n").expect_err("refused");
+        let refused = plain()
+            .read_response(b"HTTP/1.1 404 Not Found\r\n\r\n")
+            .expect_err("refused");
         assert!(refused.contains("404"), "{refused}");
         let wrong = GOOD.replace("s3pP", "xxxx");
-        assert!(read_response(wrong.as_bytes()).is_err());
-        assert!(read_response(&[b'a'; HEAD_BYTES_MAX]).is_err());
+        assert!(plain().read_response(wrong.as_bytes()).is_err());
+        assert!(plain().read_response(&[b'a'; HEAD_BYTES_MAX]).is_err());
+    }
+
+    #[test]
+    fn compression_is_agreed_on_if_it_was_offered_and_not_otherwise() {
+        let accepting = GOOD.replace(
+            "\r\n\r\n",
+            "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        );
+        let read = deflating().read_response(accepting.as_bytes());
+        let agreement = read.expect("good").expect("whole").agreement;
+        assert!(agreement.expect("agreed").server_keeps_context);
+        assert!(plain().read_response(accepting.as_bytes()).is_err());
+        let silent = deflating()
+            .read_response(GOOD.as_bytes())
+            .expect_err("not accepted");
+        assert!(silent.contains("permessage-deflate"), "{silent}");
     }
 }

@@ -120,6 +120,12 @@ impl Topology {
         Self::new(clients, duties.collect(), roles.collect())
     }
 
+    /// `clients` that neither subscribe nor publish.
+    pub(crate) fn unsubscribed(clients: u32) -> Self {
+        let clients = (0..clients).map(|_| Client::default());
+        Self::new(0, Vec::new(), clients.collect())
+    }
+
     fn new(topics: u32, publishers: Vec<Publisher>, clients: Vec<Client>) -> Self {
         let mut topics: Vec<Topic> = (0..topics)
             .map(|topic| Topic {

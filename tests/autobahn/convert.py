@@ -2,11 +2,12 @@
 
 usage: python convert.py FOLDER
 
-Writes the package `autobahntestsuite` to FOLDER: the cases and the fuzzing client, and no more of it. First come
-a few replacements, each with its reason; then fissix (lib2to3) does all that can be told from the grammar.
+Writes the package `autobahntestsuite` to FOLDER: the cases, what those on compression send, and the fuzzing client.
+First come a few replacements, each with its reason; then fissix (lib2to3) does all that can be told from the grammar.
 """
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -55,10 +56,28 @@ REPLACEMENTS = [
         "a number of frames: Python 2 divides integers to an integer",
     ),
     Replacement(
-        "case/__init__.py",
-        "from case12_x_x import *\n",
-        "Case12_X_X, Case12_X_X_CaseSubCategories, Case13_X_X, Case13_X_X_CaseSubCategories = [], {}, [], {}\n",
-        "compression, which the server does not have, would want setuptools and its samples",
+        "case/case12_x_x.py",
+        "import copy, os, pkg_resources, hashlib, binascii\n",
+        "import copy, os, hashlib, octets\n",
+        "pkg_resources, of setuptools, is wanted for the name of a file alone; octets.py has the rest",
+    ),
+    Replacement(
+        "case/case12_x_x.py",
+        'pkg_resources.resource_filename("autobahntestsuite", ',
+        "os.path.join(os.path.dirname(os.path.dirname(__file__)), ",
+        "what is sent lies beside the folder of the cases, as in the package",
+    ),
+    Replacement(
+        "case/case12_x_x.py",
+        "def onMessage(self, msg, binary):\n",
+        "def onMessage(self, msg, binary):\n   msg = octets.to_bytes(msg)\n",
+        "these cases compare and decode bytes, which they read from files, with what came",
+    ),
+    Replacement(
+        "case/case12_x_x.py",
+        "binascii.hexlify(",
+        "octets.b2a_hex(",
+        "hex of str, as above",
     ),
     Replacement(
         "case/__init__.py",
@@ -104,8 +123,7 @@ REPLACEMENTS = [
 
 def converted_files(suite):
     for pattern in CONVERTED:
-        # Compression: see the replacement in case/__init__.py.
-        yield from (path for path in suite.glob(pattern) if path.name != "case12_x_x.py")
+        yield from suite.glob(pattern)
 
 
 def replace(suite, sources):
@@ -131,6 +149,7 @@ def main():
         converted.parent.mkdir(parents=True, exist_ok=True)
         # The path tells which imports are of siblings; a line without an end is not understood.
         converted.write_text(str(fixers.refactor_string(source + "\n", str(path))), "utf-8")
+    shutil.copytree(suite / "testdata", folder / "testdata", dirs_exist_ok=True)
     # The suite's own imports every tool of it.
     (folder / "__init__.py").write_text("from ._version import __version__ as version\n")
     print(f"converted {len(sources)} files of {suite} to {folder}")

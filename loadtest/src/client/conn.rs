@@ -25,6 +25,10 @@ pub(super) struct Seat {
     pub(super) client: Client,
     /// How far it is.
     pub(super) stage: Stage,
+    /// When its connection was begun.
+    pub(super) begun_ns: u64,
+    /// Whether it has said goodbye.
+    pub(super) is_leaving: bool,
     /// Whether it has lost its server before the first phase.
     pub(super) absence: Absence,
     /// One for each source of its topic, in the topic's order.

@@ -133,6 +133,7 @@ mod tests {
             warmup: Duration::ZERO,
             duration: Duration::ZERO,
             return_within: None,
+            reopens: false,
         };
         let flights = Flights::new(&Topology::fan_out(subscribers, 1, 1), &plan, threads);
         let arrivals = (0..threads).map(|thread| Arrivals::new(&flights, thread));

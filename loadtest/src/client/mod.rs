@@ -4,14 +4,21 @@
 //! is in [`Shared`]: counters, finished publications, the phases of the run.
 
 mod conn;
+mod counts;
 mod flights;
+mod inflating;
+mod joining;
+mod lane;
 mod poller;
 mod publishing;
 mod receiver;
 mod returning;
 mod shared;
+mod transport;
 mod wire;
 mod worker;
 
-pub(crate) use shared::{Counts, Shared};
+pub(crate) use counts::Counts;
+pub(crate) use shared::Shared;
+pub(crate) use wire::Terms;
 pub(crate) use worker::{Finished, Worker};

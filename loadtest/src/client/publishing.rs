@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::conn::Conn;
+use super::counts::Counts;
 use super::flights::Landed;
-use super::shared::{Counts, Shared};
+use super::shared::Shared;
 use super::wire::Out;
 use crate::body::Stamp;
 use crate::frames::Opcode;

@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use shardcast_contract::Arrival;
 
 use super::conn::{Absence, Conn, Seat, Stage};
+use super::counts::Counts;
 use super::flights::{Arrivals, Landed};
-use super::shared::{Counts, Shared};
-use super::wire::{Incoming, Out};
+use super::shared::Shared;
+use super::wire::{Incoming, Out, Terms};
 use crate::body::{BodyFault, RecentBodies};
 use crate::checks::{Fault, Faults};
 use crate::dialect::ServerMessage;
@@ -67,7 +68,7 @@ impl Receiver {
     ) {
         let text = match incoming {
             Incoming::Message(text) => text,
-            Incoming::Upgraded => return self.join(seat, out),
+            Incoming::Upgraded(terms) => return self.join(seat, terms, out, now_ns),
             Incoming::Pinged => {
                 if let Some(beat) = self.shared.speech.heartbeat() {
                     out.push(Opcode::Text, beat);
@@ -107,10 +108,27 @@ impl Receiver {
         lost.sum()
     }
 
-    fn join(&mut self, seat: &Seat, out: &mut Out) {
+    fn join(&mut self, seat: &mut Seat, terms: Terms, out: &mut Out, now_ns: u64) {
+        self.shared.terms.get_or_init(|| terms);
+        self.counts.opened += 1;
+        self.counts.resumed += u64::from(terms.secured.is_some_and(|tls| tls.is_resumed));
+        if self.shared.plan.reopens {
+            return self.leave(seat, out, now_ns);
+        }
         let topic = self.shared.topic_name(seat.client);
         let mut say = |text: &[u8]| out.push(Opcode::Text, text);
         self.shared.speech.on_upgrade(topic, &mut say);
+    }
+
+    /// Says goodbye to a server that was only to be met.
+    fn leave(&mut self, seat: &mut Seat, out: &mut Out, now_ns: u64) {
+        let phases = self.phases;
+        if phases.is_some_and(|phases| phases.is_measured(seat.begun_ns)) {
+            self.recorder.record(seat.begun_ns, now_ns);
+        }
+        seat.is_leaving = true;
+        self.set_ready(seat, now_ns);
+        out.push(Opcode::Close, &1_000_u16.to_be_bytes());
     }
 
     #[inline]
@@ -159,6 +177,9 @@ impl Receiver {
 
     #[cold]
     fn take_other(&mut self, seat: &mut Seat, text: &[u8], out: &mut Out, now_ns: u64) {
+        if seat.is_leaving {
+            return;
+        }
         let shared = Arc::clone(&self.shared);
         let topic = seat.client.topic;
         let own = shared.topic_name(seat.client);

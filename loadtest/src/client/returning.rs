@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use crate::plan::nanos;
+use crate::random::Random;
 
 /// The waiting connections of a thread.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(super) struct Returning {
     within_ns: Option<u64>,
     /// When, and which connection; the earliest on top.
     due: BinaryHeap<Reverse<(u64, usize)>>,
-    random: u64,
+    random: Random,
 }
 
 impl Returning {
@@ -22,7 +23,7 @@ impl Returning {
         Self {
             within_ns: within.map(nanos),
             due: BinaryHeap::new(),
-            random: lane as u64,
+            random: Random::new(lane as u64),
         }
     }
 
@@ -31,7 +32,7 @@ impl Returning {
         let Some(within_ns) = self.within_ns else {
             return false;
         };
-        let wait_ns = self.next_random() % (within_ns + 1);
+        let wait_ns = self.random.below(within_ns + 1);
         self.due.push(Reverse((now_ns + wait_ns, conn)));
         true
     }
@@ -49,14 +50,6 @@ impl Returning {
     /// When the next one's time comes.
     pub(super) fn next_instant_ns(&self) -> Option<u64> {
         self.due.peek().map(|Reverse((at_ns, _))| *at_ns)
-    }
-
-    /// Steele, Lea and Flood's SplitMix64: evenly spread, and the same in every run.
-    fn next_random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random ^ self.random >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
     }
 }
 

@@ -1,15 +1,16 @@
 //! What the client threads and the main thread share.
 
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use rustix::event::{EventfdFlags, eventfd};
 
-use super::flights::{Flights, Landed};
-use crate::body::BodyFormat;
+use super::counts::Counts;
+use super::flights::Flights;
+use super::lane::Lane;
+use super::wire::Terms;
+use crate::body::{BodyFormat, Text};
 use crate::dialect::{Quick, Speech};
 use crate::failure::Failure;
 use crate::plan::{Phases, Plan, nanos};
@@ -57,67 +58,13 @@ pub(crate) struct Shared {
     pub(super) published: Vec<AtomicU64>,
     /// One for each thread.
     pub(super) lanes: Vec<Lane>,
+    /// What the first connection has settled; all of them ask for the same.
+    pub(crate) terms: OnceLock<Terms>,
     phases: OnceLock<Phases>,
     /// When the window ends at the latest, whatever was planned.
     end_ns_max: AtomicU64,
     is_ending: AtomicBool,
     trouble: Mutex<Option<String>>,
-}
-
-/// What one thread shows to the others. Apart in memory, so that threads do not slow each other down.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(super) struct Lane {
-    /// Wakes the thread.
-    pub(super) wake: OwnedFd,
-    /// Publications of this thread's publishers that all subscribers have, as told by other threads.
-    pub(super) landed: Mutex<Vec<Landed>>,
-    /// Latencies since the main thread last took them.
-    pub(super) latencies: Mutex<Histogram<u64>>,
-    ready: AtomicU64,
-    departed: AtomicU64,
-    returned: AtomicU64,
-    attempts: AtomicU64,
-    refused: AtomicU64,
-    published: AtomicU64,
-    owed: AtomicU64,
-    expected: AtomicU64,
-    delivered: AtomicU64,
-    bytes: AtomicU64,
-    sent_bytes: AtomicU64,
-    faults: AtomicU64,
-    idle_ns: AtomicU64,
-}
-
-/// Counts of a thread, or of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Connections that are set up.
-    pub(crate) ready: u64,
-    /// Clients that were ready and lost their server before the first phase, each counted once.
-    pub(crate) departed: u64,
-    /// Those of them that were ready again, each counted once.
-    pub(crate) returned: u64,
-    /// Attempts to connect again.
-    pub(crate) attempts: u64,
-    /// Attempts to connect that found nobody listening.
-    pub(crate) refused: u64,
-    /// Publications written.
-    pub(crate) published: u64,
-    /// Publications planned in an open loop and not yet written.
-    pub(crate) owed: u64,
-    /// Deliveries that the publications written must bring.
-    pub(crate) expected: u64,
-    /// Deliveries that came, each counted once.
-    pub(crate) delivered: u64,
-    /// Bytes read.
-    pub(crate) bytes: u64,
-    /// Bytes written.
-    pub(crate) sent_bytes: u64,
-    /// Faults of any kind.
-    pub(crate) faults: u64,
-    /// Nanoseconds without anything to do.
-    pub(crate) idle_ns: u64,
 }
 
 impl Shared {
@@ -131,16 +78,16 @@ impl Shared {
         plan: Plan,
         target: Target,
         speech: &'static dyn Speech,
-        payload_bytes: usize,
+        (text, payload_bytes): (Text, usize),
         threads: usize,
     ) -> Result<Self, Failure> {
-        let body = BodyFormat::new(random_run(), payload_bytes);
+        let body = BodyFormat::new(random_run(), text, payload_bytes);
         let quick = topology.topics.iter();
         let lanes: Result<Vec<Lane>, Failure> = (0..threads).map(|_| Lane::new()).collect();
         Ok(Self {
             clock: Clock::start(),
             quick: quick
-                .map(|topic| Quick::new(speech, &topic.name, body.text_bytes()))
+                .map(|topic| Quick::new(speech, &topic.name, body.bytes()))
                 .collect(),
             flights: Flights::new(&topology, &plan, threads),
             published: topology
@@ -154,6 +101,7 @@ impl Shared {
             plan,
             target,
             speech,
+            terms: OnceLock::new(),
             phases: OnceLock::new(),
             end_ns_max: AtomicU64::new(u64::MAX),
             is_ending: AtomicBool::new(false),
@@ -213,21 +161,7 @@ impl Shared {
     /// The counts of all threads.
     pub(crate) fn counts(&self) -> Counts {
         let lanes = self.lanes.iter().map(Lane::counts);
-        lanes.fold(Counts::default(), |sum, lane| Counts {
-            ready: sum.ready + lane.ready,
-            departed: sum.departed + lane.departed,
-            returned: sum.returned + lane.returned,
-            attempts: sum.attempts + lane.attempts,
-            refused: sum.refused + lane.refused,
-            published: sum.published + lane.published,
-            owed: sum.owed + lane.owed,
-            expected: sum.expected + lane.expected,
-            delivered: sum.delivered + lane.delivered,
-            bytes: sum.bytes + lane.bytes,
-            sent_bytes: sum.sent_bytes + lane.sent_bytes,
-            faults: sum.faults + lane.faults,
-            idle_ns: sum.idle_ns + lane.idle_ns,
-        })
+        lanes.fold(Counts::default(), |sum, lane| sum + lane)
     }
 
     /// Takes the latencies that the threads have handed over since the last call.
@@ -269,86 +203,6 @@ impl Shared {
     fn wake_all(&self) {
         for lane in &self.lanes {
             lane.wake_up();
-        }
-    }
-}
-
-impl Lane {
-    fn new() -> Result<Self, Failure> {
-        let flags = EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC;
-        let zero = || AtomicU64::new(0);
-        Ok(Self {
-            wake: eventfd(0, flags)
-                .map_err(|error| Failure::system("cannot make an event descriptor", error))?,
-            landed: Mutex::new(Vec::new()),
-            latencies: Mutex::new(recorder::empty()),
-            ready: zero(),
-            departed: zero(),
-            returned: zero(),
-            attempts: zero(),
-            refused: zero(),
-            published: zero(),
-            owed: zero(),
-            expected: zero(),
-            delivered: zero(),
-            bytes: zero(),
-            sent_bytes: zero(),
-            faults: zero(),
-            idle_ns: zero(),
-        })
-    }
-
-    /// Wakes the thread, or lets its next wait return at once.
-    pub(super) fn wake_up(&self) {
-        // It fails only when 2^64 wake-ups are pending, and one is enough.
-        let _pending = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
-    }
-
-    /// Shows the thread's counts. Only the thread itself calls this.
-    pub(super) fn show(&self, counts: &Counts) {
-        // What is expected first: a reader must not see deliveries complete that are not.
-        self.expected.store(counts.expected, Ordering::Release);
-        self.owed.store(counts.owed, Ordering::Release);
-        self.ready.store(counts.ready, Ordering::Relaxed);
-        self.departed.store(counts.departed, Ordering::Relaxed);
-        self.returned.store(counts.returned, Ordering::Relaxed);
-        self.attempts.store(counts.attempts, Ordering::Relaxed);
-        self.refused.store(counts.refused, Ordering::Relaxed);
-        self.published.store(counts.published, Ordering::Relaxed);
-        self.delivered.store(counts.delivered, Ordering::Release);
-        self.bytes.store(counts.bytes, Ordering::Relaxed);
-        self.sent_bytes.store(counts.sent_bytes, Ordering::Relaxed);
-        self.faults.store(counts.faults, Ordering::Relaxed);
-        self.idle_ns.store(counts.idle_ns, Ordering::Relaxed);
-    }
-
-    /// Locks the publications that have landed.
-    pub(super) fn lock_landed(&self) -> MutexGuard<'_, Vec<Landed>> {
-        self.landed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Locks the latencies.
-    pub(super) fn lock_latencies(&self) -> MutexGuard<'_, Histogram<u64>> {
-        self.latencies
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn counts(&self) -> Counts {
-        Counts {
-            delivered: self.delivered.load(Ordering::Acquire),
-            ready: self.ready.load(Ordering::Relaxed),
-            departed: self.departed.load(Ordering::Relaxed),
-            returned: self.returned.load(Ordering::Relaxed),
-            attempts: self.attempts.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-            published: self.published.load(Ordering::Relaxed),
-            owed: self.owed.load(Ordering::Acquire),
-            expected: self.expected.load(Ordering::Acquire),
-            bytes: self.bytes.load(Ordering::Relaxed),
-            sent_bytes: self.sent_bytes.load(Ordering::Relaxed),
-            faults: self.faults.load(Ordering::Relaxed),
-            idle_ns: self.idle_ns.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! One socket: bytes in become messages, messages out become bytes.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::io::Errno;
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
-
+use super::inflating::{Context, Inflating};
+use super::transport::{Received, Transport};
+use crate::deflate::Agreement;
 use crate::frames::{self, Header, Opcode};
-use crate::target;
+use crate::target::Target;
+use crate::tls::Secured;
 
 /// What a server may leave unread before publishers wait for it: some thousands of publications, so that
 /// a short stall of the server does not stop the schedule.
@@ -17,14 +18,34 @@ const OUT_BYTES_MAX: usize = 4 << 20;
 /// A socket with what is left over between its reads and writes.
 #[derive(Debug)]
 pub(super) struct Wire {
-    socket: TcpStream,
+    transport: Transport,
     is_upgraded: bool,
+    /// How what comes is compressed.
+    context: Context,
     /// Bytes of a frame, or of the response's head, whose end has not come.
     rest: Vec<u8>,
     /// The message before its last fragment.
-    fragments: Option<Vec<u8>>,
+    fragments: Option<Fragments>,
     /// What is to be sent.
     pub(super) out: Out,
+}
+
+/// What has come of a message.
+#[derive(Debug)]
+struct Fragments {
+    is_compressed: bool,
+    payload: Vec<u8>,
+}
+
+/// What the connections of a thread use in turns, while one of them reads.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    /// Where reads go: the larger, the fewer of them.
+    bytes: Vec<u8>,
+    /// Where TLS decrypts them to.
+    plain: Vec<u8>,
+    /// What inflates messages.
+    pub(super) inflating: Inflating,
 }
 
 /// Bytes waiting to be sent, and the masks that frames get.
@@ -37,43 +58,45 @@ pub(super) struct Out {
 
 /// What came in.
 pub(super) enum Incoming<'a> {
-    /// The connection has become a WebSocket.
-    Upgraded,
+    /// The connection has become a WebSocket, on these terms.
+    Upgraded(Terms),
     /// A ping frame, answered already.
     Pinged,
     /// A whole message, text or binary.
     Message(&'a [u8]),
 }
 
+/// What client and server have settled before the first frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// About compression, if it was offered.
+    pub(crate) agreement: Option<Agreement>,
+    /// About TLS, if there is any.
+    pub(crate) secured: Option<Secured>,
+}
+
+impl Scratch {
+    /// For reads of up to `bytes`.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            bytes: vec![0; bytes],
+            plain: Vec::new(),
+            inflating: Inflating::new(),
+        }
+    }
+}
+
 impl Wire {
     /// Begins to connect, and queues the upgrade request.
-    pub(super) fn connect(
-        addr: SocketAddr,
-        source: Option<SocketAddr>,
-        request: &[u8],
-    ) -> io::Result<Self> {
-        let family = match addr {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
-        // Publications must not wait for acknowledgements of those before.
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        if let Some(source) = source {
-            net::bind(&socket, &source)?;
-        }
-        match net::connect(&socket, &addr) {
-            Ok(()) | Err(Errno::INPROGRESS) => {}
-            Err(error) => return Err(error.into()),
-        }
+    pub(super) fn connect(target: &Target, source: Option<SocketAddr>) -> io::Result<Self> {
         Ok(Self {
-            socket: socket.into(),
+            transport: Transport::connect(target, source)?,
             is_upgraded: false,
+            context: Context::None,
             rest: Vec::new(),
             fragments: None,
             out: Out {
-                bytes: request.to_vec(),
+                bytes: target.request.clone(),
                 sent: 0,
                 mask: 0x9e37_79b9,
             },
@@ -82,79 +105,102 @@ impl Wire {
 
     /// Reads what the socket has, and gives each whole message to `sink` with the way to answer.
     ///
-    /// `buffer` is scratch space: the larger, the fewer reads. Returns the bytes read.
+    /// `target` is what it was connected to. Returns the bytes read.
     ///
     /// # Errors
     ///
     /// Words for why the connection has ended.
     pub(super) fn read(
         &mut self,
-        buffer: &mut [u8],
+        target: &Target,
+        scratch: &mut Scratch,
         mut sink: impl FnMut(Incoming<'_>, &mut Out),
     ) -> Result<usize, String> {
         let mut bytes = 0;
-        loop {
-            let read = match self.socket.read(buffer) {
-                Ok(0) => return Err("the server closed the connection".to_owned()),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(bytes),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(format!("connection lost: {error}")),
-            };
-            bytes += read;
+        let Scratch {
+            bytes: buffer,
+            plain,
+            inflating,
+        } = scratch;
+        let room = buffer.len();
+        while let Some(received) = self.transport.read(buffer, plain)? {
+            let Received { wire_bytes, plain } = received;
+            bytes += wire_bytes;
             if self.rest.is_empty() {
-                let used = self.consume(&buffer[..read], &mut sink)?;
-                self.rest.extend_from_slice(&buffer[used..read]);
+                let used = self.consume(target, plain, inflating, &mut sink)?;
+                self.rest.extend_from_slice(&plain[used..]);
             } else {
                 let mut rest = std::mem::take(&mut self.rest);
-                rest.extend_from_slice(&buffer[..read]);
-                let used = self.consume(&rest, &mut sink)?;
+                rest.extend_from_slice(plain);
+                let used = self.consume(target, &rest, inflating, &mut sink)?;
                 rest.drain(..used);
                 self.rest = rest;
             }
             // A short read has emptied the socket: asking again would tell only that.
-            if read < buffer.len() {
-                return Ok(bytes);
+            if wire_bytes < room {
+                break;
             }
         }
+        Ok(bytes)
     }
 
     /// Sends what is queued, and adds to `sent_bytes` what went; `true` when all of it did.
     pub(super) fn flush(&mut self, sent_bytes: &mut u64) -> io::Result<bool> {
+        match self.write_out(sent_bytes) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            done => done?,
+        }
+        self.out.bytes.clear();
+        self.out.sent = 0;
+        Ok(true)
+    }
+
+    fn write_out(&mut self, sent_bytes: &mut u64) -> io::Result<()> {
         let out = &mut self.out;
         while out.sent < out.bytes.len() {
-            match self.socket.write(&out.bytes[out.sent..]) {
-                Ok(sent) => {
-                    out.sent += sent;
-                    *sent_bytes += sent as u64;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+            out.sent += self.transport.write(&out.bytes[out.sent..], sent_bytes)?;
         }
-        out.bytes.clear();
-        out.sent = 0;
-        Ok(true)
+        self.transport.flush(sent_bytes)
+    }
+
+    /// Whether there is something to send.
+    pub(super) fn wants_flush(&self) -> bool {
+        !self.out.is_empty() || self.transport.wants_flush()
+    }
+
+    /// Queues the end of the connection, and sends what it can.
+    pub(super) fn say_goodbye(&mut self, sent_bytes: &mut u64) {
+        self.out.push(Opcode::Close, &1_000_u16.to_be_bytes());
+        // It is good manners; a server that is gone misses nothing.
+        let _sent = self.flush(sent_bytes);
+        self.transport.say_goodbye();
+        let _sent = self.flush(sent_bytes);
     }
 
     /// Handles the whole frames at the front of `input`; returns how many bytes they took.
     fn consume(
         &mut self,
+        target: &Target,
         input: &[u8],
+        inflating: &mut Inflating,
         sink: &mut impl FnMut(Incoming<'_>, &mut Out),
     ) -> Result<usize, String> {
         let mut used = 0;
         if !self.is_upgraded {
-            let Some(head) = target::read_response(input)? else {
+            let Some(response) = target.read_response(input)? else {
                 return Ok(0);
             };
-            used = head;
+            used = response.bytes;
             self.is_upgraded = true;
-            sink(Incoming::Upgraded, &mut self.out);
+            self.context = Context::new(response.agreement);
+            let terms = Terms {
+                agreement: response.agreement,
+                secured: self.transport.secured(),
+            };
+            sink(Incoming::Upgraded(terms), &mut self.out);
         }
-        while let Some(header) = frames::read_header(&input[used..])
-            .map_err(|fault| format!("the server sent {}", fault.text()))?
+        while let Some(header) =
+            frames::read_header(&input[used..]).map_err(|fault| sent(fault.text().to_owned()))?
         {
             let frame = &input[used..];
             let Some(payload) = frame.get(header.header_bytes..header.frame_bytes()) else {
@@ -164,9 +210,15 @@ impl Wire {
             let is_whole = header.is_last && self.fragments.is_none();
             match header.opcode {
                 Opcode::Text | Opcode::Binary if is_whole => {
-                    sink(Incoming::Message(payload), &mut self.out);
+                    let message = match header.is_compressed {
+                        true => inflating
+                            .inflate(&mut self.context, payload)
+                            .map_err(sent)?,
+                        false => payload,
+                    };
+                    sink(Incoming::Message(message), &mut self.out);
                 }
-                _ => self.consume_uncommon(header, payload, sink)?,
+                _ => self.consume_uncommon(header, payload, inflating, sink)?,
             }
         }
         Ok(used)
@@ -176,6 +228,7 @@ impl Wire {
         &mut self,
         header: Header,
         payload: &[u8],
+        inflating: &mut Inflating,
         sink: &mut impl FnMut(Incoming<'_>, &mut Out),
     ) -> Result<(), String> {
         match (header.opcode, &mut self.fragments) {
@@ -186,14 +239,24 @@ impl Wire {
             (Opcode::Pong, _) => {}
             (Opcode::Close, _) => return Err(close_words(payload)),
             (Opcode::Continuation, Some(fragments)) => {
-                fragments.extend_from_slice(payload);
-                if header.is_last {
-                    let message = self.fragments.take().unwrap_or_default();
-                    sink(Incoming::Message(&message), &mut self.out);
+                fragments.payload.extend_from_slice(payload);
+                if header.is_last
+                    && let Some(fragments) = self.fragments.take()
+                {
+                    let message = match fragments.is_compressed {
+                        true => inflating
+                            .inflate(&mut self.context, &fragments.payload)
+                            .map_err(sent)?,
+                        false => &fragments.payload,
+                    };
+                    sink(Incoming::Message(message), &mut self.out);
                 }
             }
             (Opcode::Text | Opcode::Binary, fragments @ None) => {
-                *fragments = Some(payload.to_vec());
+                *fragments = Some(Fragments {
+                    is_compressed: header.is_compressed,
+                    payload: payload.to_vec(),
+                });
             }
             (Opcode::Continuation, None) => return Err("a fragment of no message".to_owned()),
             (Opcode::Text | Opcode::Binary, Some(_)) => {
@@ -206,7 +269,7 @@ impl Wire {
 
 impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.transport.as_fd()
     }
 }
 
@@ -230,6 +293,10 @@ impl Out {
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() - self.sent > OUT_BYTES_MAX
     }
+}
+
+fn sent(what: String) -> String {
+    format!("the server sent {what}")
 }
 
 fn close_words(payload: &[u8]) -> String {

@@ -1,32 +1,22 @@
 //! The loop of a client thread.
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::epoll::{Event, EventFlags};
-use shardcast_contract::Track;
 
-use super::conn::{Absence, Conn, Seat, Stage};
+use super::conn::Conn;
 use super::poller::{Poller, TIMER, WAKE};
 use super::publishing::Publishing;
 use super::receiver::Receiver;
 use super::returning::Returning;
 use super::shared::Shared;
-use super::wire::{Incoming, Wire};
-use crate::checks::{Fault, Faults};
+use super::wire::{Incoming, Scratch};
+use crate::checks::Faults;
 use crate::failure::Failure;
-use crate::frames::Opcode;
 use crate::machine;
 use crate::plan::Phases;
-
-/// Connections of a thread that are being set up at a time: well below any listen backlog.
-const JOINING_MAX: usize = 64;
-
-/// Connections that are begun again before the thread looks what has come: were it all that are due, the first of
-/// them would seem to have come back with the last.
-const RETURNS_PER_TURN: usize = 64;
 
 /// Scratch space for reads: a whole burst for one subscriber, so that one read takes it.
 const READ_BYTES: usize = 256 << 10;
@@ -40,16 +30,18 @@ const HAND_OVER: Duration = Duration::from_millis(500);
 /// One client thread.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    shared: Arc<Shared>,
-    lane: usize,
-    poller: Poller,
-    to_join: VecDeque<u32>,
-    returning: Returning,
-    conns: Vec<Conn>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) lane: usize,
+    pub(super) poller: Poller,
+    pub(super) to_join: VecDeque<u32>,
+    pub(super) returning: Returning,
+    pub(super) conns: Vec<Conn>,
     phases: Option<Phases>,
-    receiver: Receiver,
+    /// Connections begun.
+    pub(super) connected: usize,
+    pub(super) receiver: Receiver,
     publishing: Publishing,
-    buffer: Vec<u8>,
+    scratch: Scratch,
     handed_over_ns: u64,
     stays_awake: bool,
 }
@@ -110,7 +102,8 @@ impl Worker {
             returning: Returning::new(shared.plan.return_within, lane),
             to_join,
             phases: None,
-            buffer: vec![0; READ_BYTES],
+            connected: 0,
+            scratch: Scratch::new(READ_BYTES),
             handed_over_ns: 0,
             stays_awake: false,
             shared,
@@ -139,7 +132,8 @@ impl Worker {
     /// each delivery, that no server pays for clients elsewhere. So a thread stays awake while deliveries
     /// are on their way, and asks again and again.
     fn wait(&mut self, events: &mut Vec<Event>) -> rustix::io::Result<()> {
-        let is_awake = self.stays_awake && self.shared.is_outstanding();
+        let is_expecting = self.shared.is_outstanding() || self.shared.plan.reopens;
+        let is_awake = self.stays_awake && is_expecting;
         let begun_ns = self.shared.clock.now_ns();
         let came = self.poller.wait(events, is_awake)?;
         // Asking in vain is idling, too.
@@ -181,17 +175,18 @@ impl Worker {
         let receiver = &mut self.receiver;
         // One reading of the clock for all that one read brings: it arrived together.
         let now_ns = self.shared.clock.now_ns();
-        let read = open.read(&mut self.buffer, |incoming: Incoming<'_>, out| {
-            receiver.take(seat, incoming, out, now_ns);
-        });
-        match read {
-            Ok(bytes) => receiver.counts.bytes += bytes as u64,
+        let sink = |incoming: Incoming<'_>, out: &mut _| receiver.take(seat, incoming, out, now_ns);
+        match open.read(&self.shared.target, &mut self.scratch, sink) {
+            Ok(bytes) => {
+                receiver.counts.bytes += bytes as u64;
+                receiver.counts.inflated = self.scratch.inflating.counts;
+            }
             Err(why) => {
                 self.lose(index, &why);
                 return Ok(());
             }
         }
-        if !open.out.is_empty() {
+        if open.wants_flush() {
             self.flush(index)?;
         }
         Ok(())
@@ -217,116 +212,6 @@ impl Worker {
         if is_done && let Some(publisher) = conn.seat.client.publisher {
             self.publishing.has_room(publisher);
         }
-        Ok(())
-    }
-
-    /// A connection has ended before the run did.
-    fn lose(&mut self, index: usize, why: &str) {
-        // Dropping the socket takes it out of the poller as well.
-        self.conns[index].wire = None;
-        if self.shared.phases().is_none() && self.waits_to_return(index) {
-            return;
-        }
-        let Seat { index, stage, .. } = self.conns[index].seat;
-        if stage == Stage::Joining {
-            let addr = self.shared.target.addr;
-            self.shared
-                .give_up(format!("cannot set up connection {index} to {addr}: {why}"));
-        } else {
-            self.receiver
-                .note(Fault::Disconnected, || format!("client {index}: {why}"));
-        }
-    }
-
-    /// Lets a client without a connection try again later, if that is planned.
-    fn waits_to_return(&mut self, index: usize) -> bool {
-        if !self.returning.add(index, self.shared.clock.now_ns()) {
-            return false;
-        }
-        let (seat, counts) = (&mut self.conns[index].seat, &mut self.receiver.counts);
-        if seat.stage == Stage::Ready {
-            seat.stage = Stage::Joining;
-            counts.ready -= 1;
-            if seat.absence == Absence::None {
-                seat.absence = Absence::Away;
-                counts.departed += 1;
-            }
-        }
-        true
-    }
-
-    /// Connects some whose time has come.
-    fn return_some(&mut self) -> rustix::io::Result<()> {
-        let now_ns = self.shared.clock.now_ns();
-        for _ in 0..RETURNS_PER_TURN {
-            let Some(index) = self.returning.next_due(now_ns) else {
-                break;
-            };
-            self.receiver.counts.attempts += 1;
-            if let Err(error) = self.connect(index) {
-                self.note_refused(&error);
-                self.lose(index, &error.to_string());
-            }
-        }
-        match self.returning.next_instant_ns() {
-            Some(at_ns) => self.poller.set_timer(at_ns, now_ns),
-            None => Ok(()),
-        }
-    }
-
-    fn note_refused(&mut self, error: &std::io::Error) {
-        if error.kind() == ErrorKind::ConnectionRefused {
-            self.receiver.counts.refused += 1;
-        }
-    }
-
-    fn join_more(&mut self) {
-        while !self.to_join.is_empty()
-            && self.conns.len() - (self.receiver.counts.ready as usize) < JOINING_MAX
-        {
-            let Some(client) = self.to_join.pop_front() else {
-                return;
-            };
-            if let Err(error) = self.join(client)
-                && !self.waits_to_return(self.conns.len() - 1)
-            {
-                let addr = self.shared.target.addr;
-                self.to_join.clear();
-                self.shared
-                    .give_up(format!("cannot connect to {addr}: {error}"));
-            }
-        }
-    }
-
-    fn join(&mut self, index: u32) -> std::io::Result<()> {
-        let topology = &self.shared.topology;
-        let client = topology.clients[index as usize];
-        let sources = client
-            .topic
-            .map_or(0, |topic| topology.topics[topic as usize].sources.len());
-        self.conns.push(Conn {
-            wire: None,
-            watches_room: true,
-            seat: Seat {
-                index,
-                client,
-                stage: Stage::Joining,
-                absence: Absence::None,
-                tracks: (0..sources).map(|_| Track::default()).collect(),
-            },
-        });
-        self.connect(self.conns.len() - 1)
-    }
-
-    /// Begins to connect the client of a connection.
-    fn connect(&mut self, index: usize) -> std::io::Result<()> {
-        let target = &self.shared.target;
-        let conn = &mut self.conns[index];
-        let source = target.source(conn.seat.index);
-        let wire = Wire::connect(target.addr, source, &target.request)?;
-        self.poller.add(&wire, index)?;
-        conn.wire = Some(wire);
-        conn.watches_room = true;
         Ok(())
     }
 
@@ -418,9 +303,7 @@ impl Worker {
         let mut faults = std::mem::take(&mut self.receiver.faults);
         faults.lost += lost;
         for wire in self.conns.iter_mut().filter_map(|conn| conn.wire.as_mut()) {
-            wire.out.push(Opcode::Close, &1_000_u16.to_be_bytes());
-            // A goodbye is good manners; a server that is gone misses nothing.
-            let _sent = wire.flush(&mut self.receiver.counts.sent_bytes);
+            wire.say_goodbye(&mut self.receiver.counts.sent_bytes);
         }
         // What came and went since the last turn.
         self.shared.lanes[self.lane].show(&self.receiver.counts);

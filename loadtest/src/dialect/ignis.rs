@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{DeliveryEnd, ServerMessage, Speech, text_of};
+use super::{DeliveryEnd, ServerMessage, Speech, body_of};
 
 /// What a server says to whoever authenticates twice.
 const ALREADY: &str = "Already authenticated";
@@ -76,18 +76,18 @@ impl Speech for Ignis {
             }
             _ => ServerMessage::Msg {
                 topic: frame.event,
-                body: text_of(frame.data),
+                body: body_of(frame.data),
             },
         }
     }
 
     fn publish_head(&self, topic: &str) -> String {
-        format!(r#"{{"event":"{topic}","data":""#)
+        format!(r#"{{"event":"{topic}","data":"#)
     }
 
     fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
-        let head = format!(r#"{{"event":"{topic}","data":""#);
-        (head, DeliveryEnd::Fixed(br#""}"#))
+        let head = format!(r#"{{"event":"{topic}","data":"#);
+        (head, DeliveryEnd::Fixed(b"}"))
     }
 }
 
@@ -128,15 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_string_is_none() {
-        for text in [r#"{"event":"a"}"#, r#"{"data":[1],"event":"a"}"#] {
-            assert_eq!(
-                Ignis.read(text.as_bytes()),
-                ServerMessage::Msg {
-                    topic: "a".into(),
-                    body: None
-                }
-            );
-        }
+    fn a_message_without_data_has_no_body() {
+        assert_eq!(
+            Ignis.read(br#"{"event":"a"}"#),
+            ServerMessage::Msg {
+                topic: "a".into(),
+                body: None
+            }
+        );
     }
 }

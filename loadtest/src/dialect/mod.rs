@@ -1,6 +1,6 @@
 //! What clients of the servers that can be loaded say, and what they are told.
 //!
-//! A publication's body is a JSON string in every dialect. What comes before and after it in a message of the
+//! A publication's body is one JSON value in every dialect. What comes before and after it in a message of the
 //! server is known beforehand, if the server keeps the usual order of keys: so those bytes are compared, and
 //! only what differs is read as JSON, in any order of keys.
 
@@ -46,15 +46,15 @@ pub(crate) trait Speech: std::fmt::Debug + Sync {
     /// Reads any message of the server.
     fn read<'a>(&self, text: &'a [u8]) -> ServerMessage<'a>;
 
-    /// What a publication's message begins with, the body's first quote included; [`PUBLISH_END`] ends it.
+    /// What a publication's message begins with, up to the body; [`PUBLISH_END`] ends it.
     fn publish_head(&self, topic: &str) -> String;
 
-    /// What the messages that subscribers get begin and end with, quotes included.
+    /// What the messages that subscribers get begin and end with, around the body.
     fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd);
 }
 
 /// What follows the body in a message that publishes: it comes last in every dialect.
-const PUBLISH_END: &[u8] = br#""}"#;
+const PUBLISH_END: &[u8] = b"}";
 
 /// What follows the body in a message to a subscriber.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ pub(crate) enum ServerMessage<'a> {
     Msg {
         /// The topic.
         topic: Cow<'a, str>,
-        /// The body, without its quotes; `None` if it is no plain string or the event is not ours.
+        /// The body, as it should be written; `None` if there is none or the event is not ours.
         body: Option<Cow<'a, str>>,
     },
     /// None of these, or not even JSON.
@@ -122,7 +122,7 @@ pub(crate) struct Quick {
 }
 
 impl Quick {
-    /// For messages of `topic` whose bodies have `body_bytes` between their quotes.
+    /// For messages of `topic` whose bodies have `body_bytes`.
     pub(crate) fn new(speech: &dyn Speech, topic: &str, body_bytes: usize) -> Self {
         let (delivery_head, delivery_end) = speech.delivery_edges(topic);
         Self {
@@ -140,7 +140,7 @@ impl Quick {
         out.extend_from_slice(PUBLISH_END);
     }
 
-    /// The body between its quotes; `None` sends the text the slow way.
+    /// The body; `None` sends the text the slow way.
     #[inline]
     pub(crate) fn body<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let rest = text.strip_prefix(self.delivery_head.as_slice())?;
@@ -169,9 +169,13 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
-/// The text of a JSON string; `None` when it is another value.
-fn text_of(raw: Option<&serde_json::value::RawValue>) -> Option<Cow<'_, str>> {
-    serde_json::from_str(raw?.get()).ok()
+/// The body that a server has written as `raw`: any escapes may be in a string, of which ours have none.
+fn body_of(raw: Option<&serde_json::value::RawValue>) -> Option<Cow<'_, str>> {
+    let raw = raw?.get();
+    Some(match serde_json::from_str::<String>(raw) {
+        Ok(text) => format!("\"{text}\"").into(),
+        Err(_) => raw.into(),
+    })
 }
 
 #[cfg(test)]
@@ -184,11 +188,11 @@ mod tests {
     fn usual(dialect: Dialect, topic: &str, body: &str, id: &str) -> String {
         match dialect {
             Dialect::Strav => {
-                format!(r#"{{"t":"msg","c":"{topic}","e":"load","d":"{body}","i":"{id}"}}"#)
+                format!(r#"{{"t":"msg","c":"{topic}","e":"load","d":{body},"i":"{id}"}}"#)
             }
-            Dialect::Ignis => format!(r#"{{"event":"{topic}","data":"{body}"}}"#),
+            Dialect::Ignis => format!(r#"{{"event":"{topic}","data":{body}}}"#),
             Dialect::SharedWebsocket => {
-                format!(r#"{{"event":"{topic}:{topic}","data":"{body}"}}"#)
+                format!(r#"{{"event":"{topic}:{topic}","data":{body}}}"#)
             }
         }
     }
@@ -196,14 +200,25 @@ mod tests {
     #[test]
     fn both_ways_find_the_body() {
         for dialect in DIALECTS {
-            let quick = Quick::new(dialect.speech(), "load.1", 8);
-            let text = usual(dialect, "load.1", "12345678", "01M7W7FG1995BEJN09TH3ZZT04");
-            assert_eq!(quick.body(text.as_bytes()), Some(&b"12345678"[..]));
+            for body in [r#""12345678""#, r#"{"a":[1],}"#] {
+                let quick = Quick::new(dialect.speech(), "load.1", 10);
+                let text = usual(dialect, "load.1", body, "01M7W7FG1995BEJN09TH3ZZT04");
+                assert_eq!(quick.body(text.as_bytes()), Some(body.as_bytes()));
+            }
+            let text = usual(dialect, "load.1", r#""12\u003378""#, "x");
             assert_eq!(
                 dialect.speech().read(text.as_bytes()),
                 ServerMessage::Msg {
                     topic: "load.1".into(),
-                    body: Some("12345678".into())
+                    body: Some(r#""12378""#.into())
+                }
+            );
+            let text = usual(dialect, "load.1", r#"{"a": 1}"#, "x");
+            assert_eq!(
+                dialect.speech().read(text.as_bytes()),
+                ServerMessage::Msg {
+                    topic: "load.1".into(),
+                    body: Some(r#"{"a": 1}"#.into())
                 }
             );
         }
@@ -214,11 +229,11 @@ mod tests {
         for dialect in DIALECTS {
             let quick = Quick::new(dialect.speech(), "load.1", 8);
             let usual = |topic, body| usual(dialect, topic, body, "x");
-            let whole = usual("load.1", "12345678");
+            let whole = usual("load.1", r#""123456""#);
             for text in [
-                usual("load.2", "12345678"),
-                usual("load.1", "1234567"),
-                usual("load.1", "123456789"),
+                usual("load.2", r#""123456""#),
+                usual("load.1", r#""12345""#),
+                usual("load.1", r#""1234567""#),
                 format!("{whole} "),
                 whole.replace('}', r#","more":1}"#),
                 String::new(),
@@ -245,8 +260,8 @@ mod tests {
     fn a_publication_is_what_the_server_takes_for_one() {
         let written = |dialect: Dialect| {
             let mut out = Vec::new();
-            let quick = Quick::new(dialect.speech(), "load.1", 4);
-            quick.write_publish(&mut out, |out| out.extend_from_slice(b"body"));
+            let quick = Quick::new(dialect.speech(), "load.1", 6);
+            quick.write_publish(&mut out, |out| out.extend_from_slice(br#""body""#));
             String::from_utf8(out).expect("text")
         };
         assert_eq!(

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{DeliveryEnd, ServerMessage, Speech, text_of};
+use super::{DeliveryEnd, ServerMessage, Speech, body_of};
 
 /// The dialect.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Speech for SharedWebsocket {
         match event.split_once(':') {
             Some((channel, name)) => ServerMessage::Msg {
                 body: match channel == name {
-                    true => text_of(frame.data),
+                    true => body_of(frame.data),
                     false => None,
                 },
                 topic: channel.to_owned().into(),
@@ -83,12 +83,12 @@ impl Speech for SharedWebsocket {
     }
 
     fn publish_head(&self, topic: &str) -> String {
-        format!(r#"{{"event":"{topic}","data":""#)
+        format!(r#"{{"event":"{topic}","data":"#)
     }
 
     fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
-        let head = format!(r#"{{"event":"{topic}:{topic}","data":""#);
-        (head, DeliveryEnd::Fixed(br#""}"#))
+        let head = format!(r#"{{"event":"{topic}:{topic}","data":"#);
+        (head, DeliveryEnd::Fixed(b"}"))
     }
 }
 
@@ -124,15 +124,12 @@ mod tests {
 
     #[test]
     fn a_body_of_another_event_is_none() {
-        for (name, data) in [("load.2", "\"x\""), ("load.1", "7")] {
-            let text = format!(r#"{{"event":"load.1:{name}","data":{data}}}"#);
-            assert_eq!(
-                SharedWebsocket.read(text.as_bytes()),
-                ServerMessage::Msg {
-                    topic: "load.1".into(),
-                    body: None
-                }
-            );
-        }
+        assert_eq!(
+            SharedWebsocket.read(br#"{"event":"load.1:load.2","data":"x"}"#),
+            ServerMessage::Msg {
+                topic: "load.1".into(),
+                body: None
+            }
+        );
     }
 }

@@ -25,6 +25,42 @@ pub(super) struct WindowCounts {
     pub(super) run_sent_bytes: u64,
 }
 
+/// What compression came to in the measured window.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct DeflateFigures {
+    /// Whether messages may refer to those before them, as the server has agreed.
+    pub(super) server_keeps_context: bool,
+    pub(super) server_window_bits: u8,
+    /// Messages that came compressed; the others are small, or the server had its reasons.
+    pub(super) messages: u64,
+    /// Bytes of their payloads on the wire.
+    pub(super) compressed_bytes: u64,
+    /// Bytes of the same messages once they were inflated.
+    pub(super) inflated_bytes: u64,
+    pub(super) compressed_share: Option<f64>,
+}
+
+/// What TLS came to.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct TlsFigures {
+    pub(super) version: &'static str,
+    pub(super) cipher_suite: &'static str,
+    /// Connections of the whole run that began with a ticket of an earlier one.
+    pub(super) run_resumed: u64,
+}
+
+/// Connections that were opened and closed, of the measured window.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct HandshakeFigures {
+    pub(super) opened: u64,
+    pub(super) per_s: f64,
+    /// Those that began with a ticket.
+    pub(super) resumed: u64,
+    /// Core time for each, from its first packet to its end.
+    pub(super) core_ns_each: Option<f64>,
+    pub(super) process_ns_each: Option<f64>,
+}
+
 /// How the clients of a killed server came back.
 #[derive(Debug, serde::Serialize)]
 pub(super) struct StormFigures {
@@ -105,6 +141,52 @@ impl WindowCounts {
             run_unsent: outcome.last.owed,
             run_received_bytes: outcome.last.bytes,
             run_sent_bytes: outcome.last.sent_bytes,
+        }
+    }
+}
+
+impl DeflateFigures {
+    /// Works them out; `None` if nothing was agreed on.
+    pub(super) fn new(outcome: &Outcome) -> Option<Self> {
+        let agreement = outcome.terms?.agreement?;
+        let (start, end) = (&outcome.window_start.1, &outcome.window_end.1);
+        let came = end.inflated - start.inflated;
+        let share = came.compressed_bytes as f64 / came.text_bytes as f64;
+        Some(Self {
+            server_keeps_context: agreement.server_keeps_context,
+            server_window_bits: agreement.server_window_bits,
+            messages: came.messages,
+            compressed_bytes: came.compressed_bytes,
+            inflated_bytes: came.text_bytes,
+            compressed_share: (came.text_bytes > 0).then(|| round(share, 4)),
+        })
+    }
+}
+
+impl TlsFigures {
+    /// Works them out; `None` if there was none.
+    pub(super) fn new(outcome: &Outcome) -> Option<Self> {
+        let secured = outcome.terms?.secured?;
+        Some(Self {
+            version: secured.version,
+            cipher_suite: secured.cipher_suite,
+            run_resumed: outcome.last.resumed,
+        })
+    }
+}
+
+impl HandshakeFigures {
+    /// Works them out.
+    pub(super) fn new(outcome: &Outcome, window_s: f64, server: &Server) -> Self {
+        let (start, end) = (&outcome.window_start.1, &outcome.window_end.1);
+        let opened = end.opened - start.opened;
+        let ns_each = |s: f64| (opened > 0).then(|| round(s * 1e9 / opened as f64, 1));
+        Self {
+            opened,
+            per_s: round(opened as f64 / window_s, 1),
+            resumed: end.resumed - start.resumed,
+            core_ns_each: server.core.as_ref().and_then(|core| ns_each(core.busy_s)),
+            process_ns_each: server.process_cpu_s.and_then(ns_each),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::Report;
-use super::figures::StormFigures;
+use super::figures::{DeflateFigures, HandshakeFigures, StormFigures, TlsFigures};
 use crate::failure::Verdict;
 
 /// Prints the report on standard output.
@@ -39,6 +39,24 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     if let Some(storm) = &report.storm {
         add("storm", storm_line(storm));
     }
+    if let Some(tls) = &report.tls {
+        let TlsFigures {
+            version,
+            cipher_suite,
+            run_resumed,
+        } = tls;
+        add(
+            "tls",
+            format!("{version}, {cipher_suite}, {run_resumed} connections resumed"),
+        );
+    }
+    if let Some(handshakes) = &report.handshakes {
+        add("handshakes", handshakes_line(handshakes));
+        add("latency, us", latency_line(report));
+    }
+    if let Some(deflate) = &report.deflate {
+        add("deflate", deflate_line(deflate));
+    }
     if report.settings.pace != "silent" {
         traffic(report, &mut add);
     }
@@ -65,6 +83,12 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
 
 fn run_line(report: &Report) -> String {
     let settings = &report.settings;
+    if report.handshakes.is_some() {
+        let (connections, window_s) = (settings.connections, report.window_s);
+        return format!(
+            "handshakes: {connections} connections at a time, closed once they are open; {window_s} s"
+        );
+    }
     let pace = match (settings.window, settings.rate) {
         (Some(window), _) => format!("closed loop, window {window}"),
         (_, Some(rate)) => format!("open loop, {rate} publications/s"),
@@ -75,12 +99,17 @@ fn run_line(report: &Report) -> String {
         burst => format!(" in bursts of {burst}"),
     };
     format!(
-        "{}: {pace}{burst}; {} subscribers, {} topics, {} publishers, {} bytes; {} s",
+        "{}: {pace}{burst}; {} subscribers, {} topics, {} publishers, {} bytes{}; {} s",
         report.scenario,
         settings.subscribers,
         settings.topics,
         settings.publishers,
         settings.payload_bytes,
+        if settings.text == "json" {
+            " of JSON"
+        } else {
+            ""
+        },
         report.window_s,
     )
 }
@@ -100,6 +129,26 @@ fn storm_line(storm: &StormFigures) -> String {
     )
 }
 
+fn deflate_line(deflate: &DeflateFigures) -> String {
+    let context = match deflate.server_keeps_context {
+        true => "kept context",
+        false => "no context",
+    };
+    let share = deflate.compressed_share.map_or_else(String::new, |share| {
+        let (to, from) = (deflate.compressed_bytes, deflate.inflated_bytes);
+        format!(
+            ": {:.1} MiB to {:.1} MiB, {}",
+            mib(from),
+            mib(to),
+            percent(share)
+        )
+    });
+    format!(
+        "{} messages compressed{share}; window 2^{}, {context}",
+        deflate.messages, deflate.server_window_bits
+    )
+}
+
 fn traffic(report: &Report, add: &mut impl FnMut(&'static str, String)) {
     let counts = &report.counts;
     add(
@@ -113,14 +162,29 @@ fn traffic(report: &Report, add: &mut impl FnMut(&'static str, String)) {
         "deliveries",
         format!("{} ({:.0}/s)", counts.deliveries, counts.deliveries_per_s),
     );
+    add("latency, us", latency_line(report));
+}
+
+fn latency_line(report: &Report) -> String {
     let latency = &report.latency_us;
-    add(
-        "latency, us",
-        format!(
-            "p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  p99.99 {:.0}  max {:.0}",
-            latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max
-        ),
-    );
+    format!(
+        "p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  p99.99 {:.0}  max {:.0}",
+        latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max
+    )
+}
+
+fn handshakes_line(handshakes: &HandshakeFigures) -> String {
+    let HandshakeFigures {
+        opened,
+        per_s,
+        resumed,
+        core_ns_each,
+        ..
+    } = handshakes;
+    let each = core_ns_each.map_or_else(String::new, |ns| {
+        format!("; core time {:.0} us each", ns / 1_000.0)
+    });
+    format!("{opened} ({per_s:.0}/s), {resumed} of them resumed{each}")
 }
 
 fn server(report: &Report, add: &mut impl FnMut(&'static str, String)) {
@@ -192,6 +256,9 @@ fn verdict(report: &Report) -> String {
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     match report.verdict {
+        Verdict::Good if report.handshakes.is_some() => {
+            "good: every connection was opened and closed".to_owned()
+        }
         Verdict::Good if report.settings.pace == "silent" => {
             format!(
                 "good: all {} connections stayed",

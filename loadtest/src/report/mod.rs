@@ -8,7 +8,9 @@ mod lines;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use figures::{Client, Server, StormFigures, WindowCounts, round};
+use figures::{
+    Client, DeflateFigures, HandshakeFigures, Server, StormFigures, TlsFigures, WindowCounts, round,
+};
 pub(crate) use lines::print;
 
 use crate::args::Order;
@@ -54,6 +56,9 @@ pub(crate) struct Report {
     window_s: f64,
     setup_s: f64,
     storm: Option<StormFigures>,
+    tls: Option<TlsFigures>,
+    deflate: Option<DeflateFigures>,
+    handshakes: Option<HandshakeFigures>,
     counts: WindowCounts,
     latency_us: Percentiles,
     server: Server,
@@ -72,6 +77,10 @@ struct Settings {
     topics: usize,
     publishers: usize,
     payload_bytes: usize,
+    /// `padding` or `json`.
+    text: &'static str,
+    /// Whether compression was offered.
+    deflate: bool,
     burst: u32,
     /// `closed`, `open` or `silent`.
     pace: &'static str,
@@ -110,6 +119,10 @@ impl Report {
             window_s: round(window_s, 3),
             setup_s: round(outcome.setup.as_secs_f64(), 3),
             storm: outcome.storm.as_ref().map(StormFigures::new),
+            tls: TlsFigures::new(&outcome),
+            deflate: DeflateFigures::new(&outcome),
+            handshakes: (order.name == "handshakes")
+                .then(|| HandshakeFigures::new(&outcome, window_s, &server)),
             latency_us: Percentiles::of(&outcome.latencies),
             counts,
             server,
@@ -135,7 +148,11 @@ impl Report {
         let nothing_came = self.settings.pace != "silent"
             && self.counts.run_deliveries == 0
             && !nothing_was_to_come;
-        if self.faults.total() > 0 || nothing_came {
+        let nothing_opened = self
+            .handshakes
+            .as_ref()
+            .is_some_and(|done| done.opened == 0);
+        if self.faults.total() > 0 || nothing_came || nothing_opened {
             self.verdict = Verdict::Failed;
         } else if self.interrupted || (!disturbances.is_empty() && !self.settings.checks_only) {
             // An interrupted run is never good, whatever is judged: it is not the one that was asked for.
@@ -149,6 +166,9 @@ impl Report {
         }
         if nothing_came {
             self.notes.push("not one delivery came".to_owned());
+        }
+        if nothing_opened {
+            self.notes.push("not one connection was opened".to_owned());
         }
         self.notes.extend(trouble);
         self.notes.extend(disturbances);
@@ -230,6 +250,8 @@ impl Settled {
                 topics: topology.topics.len(),
                 publishers: topology.publishers.len(),
                 payload_bytes: order.payload_bytes,
+                text: order.text.name(),
+                deflate: order.common.deflate,
                 burst: order.plan.burst,
                 pace,
                 window,

@@ -2,6 +2,8 @@
 //! And against the real one, whose numbers must be what the harness saw.
 
 mod clean_runs_pass;
+mod compressed_runs;
+mod deflating;
 mod each_fault_fails_the_run;
 mod floor_is_its_own_server;
 mod harness;
@@ -11,8 +13,10 @@ mod http;
 mod interrupts_end_runs;
 mod planted;
 mod runs_end_in_time;
+mod secured_runs;
 mod server_counts_what_clients_saw;
 mod storms_are_weathered;
+mod tls_front;
 mod usage_is_explained;
 
 /// How long the server's API may take to answer.

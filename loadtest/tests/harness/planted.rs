@@ -10,9 +10,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shardcast_contract::planted::PUBLISHED;
 
-/// The answer to the key that the harness sends (the example of RFC 6455).
-const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
-    connection: upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+use crate::deflating::{Deflate, Deflating, broken_frame};
+
+/// The answer to the key that the harness sends (the example of RFC 6455), up to its last header.
+const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
+    connection: upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
 /// The publication at which a fault that happens once happens, counted from 1.
 const FAULTY: u64 = 20;
@@ -57,6 +59,8 @@ pub(crate) enum Plant {
     Trickle,
     /// No fault: several publications in one piece.
     Coalesce,
+    /// Messages are compressed.
+    Deflate(Deflate),
 }
 
 /// A running server; it ends with the test's process.
@@ -77,6 +81,7 @@ struct State {
 struct Server {
     plant: Plant,
     state: Mutex<State>,
+    deflating: Mutex<Deflating>,
     /// Somebody has subscribed or published.
     heard: Condvar,
 }
@@ -89,6 +94,7 @@ impl Planted {
         let server = Arc::new(Server {
             plant,
             state: Mutex::default(),
+            deflating: Mutex::default(),
             heard: Condvar::new(),
         });
         let accepting = Arc::clone(&server);
@@ -128,6 +134,11 @@ impl Planted {
         assert!(!timeout.timed_out(), "what was waited for never came");
     }
 
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// The arguments that lead the harness here.
     pub(crate) fn url(&self) -> String {
         format!(
@@ -149,7 +160,11 @@ impl Server {
         if self.plant == Plant::NoUpgrade {
             return socket.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
         }
-        socket.write_all(UPGRADED)?;
+        let answer = match self.plant {
+            Plant::Deflate(how) => how.answer(),
+            _ => "",
+        };
+        socket.write_all(format!("{UPGRADED}{answer}\r\n").as_bytes())?;
         self.send(&socket, &json!({"t": "welcome", "id": "1"}));
         while let Some(message) = read_message(&mut socket)? {
             let topic = message["c"].as_str().unwrap_or_default().to_owned();
@@ -245,6 +260,8 @@ impl Server {
             Plant::Cut => subscriber
                 .shutdown(std::net::Shutdown::Both)
                 .unwrap_or_default(),
+            Plant::Deflate(Deflate::Broken) => put(subscriber, &broken_frame()),
+            Plant::Deflate(_) => {}
             Plant::Masked => put(subscriber, &[0x81, 0x82, 0, 0, 0, 0, b'{', b'}']),
             other => panic!("{other:?} is planted elsewhere"),
         }
@@ -252,7 +269,19 @@ impl Server {
     }
 
     fn send(&self, socket: &TcpStream, message: &Value) {
-        put(socket, &frame(message.to_string().as_bytes()));
+        let text = message.to_string();
+        let Plant::Deflate(how) = self.plant else {
+            return put(socket, &frame(text.as_bytes()));
+        };
+        // A client that has gone away misses nothing.
+        let Ok(peer) = socket.peer_addr() else {
+            return;
+        };
+        let mut deflating = self
+            .deflating
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        put(socket, &deflating.frames(how, peer, text.as_bytes()));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,19 +1,20 @@
 //! The command line.
 
-use std::path::PathBuf;
+mod common;
+mod load;
+
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use crate::body::PAYLOAD_BYTES_MIN;
-use crate::cpu::parse_cpu_list;
+use self::load::{Publish, Spread};
+use crate::body::Text;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::plan::{Pace, Plan};
 use crate::topology::Topology;
 
-/// The largest payload: what a default server takes, less the envelope.
-const PAYLOAD_BYTES_MAX: usize = 60 << 10;
+pub(crate) use self::common::Common;
 
 /// Publications in flight of all publishers: each needs some 30 bytes here for every client thread.
 const IN_FLIGHT_MAX: usize = 4 << 20;
@@ -56,71 +57,12 @@ pub(crate) enum Scenario {
     P2p(OneToOne),
     /// Subscribed connections that stay silent: memory of each, cpu of all
     Idle(Idle),
+    /// Connections that are closed as soon as they are open, as many as the server takes
+    Handshakes(Handshakes),
     /// The fan-out of a server that does nothing but send: the kernel's own cost
     Floor(Floor),
     /// A fan-out after its server was killed and started again: how fast everybody is back
     Storm(Storm),
-}
-
-/// What every scenario takes.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Common {
-    /// What the clients of the endpoint speak
-    #[arg(long, value_enum, default_value = "strav")]
-    pub(crate) dialect: Dialect,
-    /// The endpoint [default: ws://127.0.0.1:7001 with /_broadcast, or /ws for ignis, or /events for shared-websocket]
-    #[arg(long)]
-    url: Option<String>,
-    /// Client threads [default: one for each core of --client-cpu, or else for each core]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
-    /// Cores that the client's threads are pinned to, in turn: 1 or 2-5
-    #[arg(long, value_name = "CPUS", value_parser = parse_cpus)]
-    client_cpu: Option<Cpus>,
-    /// Cores that the server alone is pinned to: their busy time is what it costs
-    #[arg(long, value_name = "CPUS", value_parser = parse_cpus)]
-    server_cpu: Option<Cpus>,
-    /// The server's process: its cpu time and memory are reported
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
-    pub(crate) server_pid: Option<i32>,
-    /// The measured time: 10s, 2m
-    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
-    duration: Duration,
-    /// Time under load before it
-    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
-    warmup: Duration,
-    /// Percent of the time that the hypervisor may take for others before the run is void
-    #[arg(long, value_name = "PERCENT", default_value = "1")]
-    pub(crate) max_steal: f64,
-    /// Judge by the deliveries alone, however disturbed the machine is: for trying things out
-    #[arg(long)]
-    pub(crate) checks_only: bool,
-    /// Write the report here as JSON, too
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-}
-
-/// Cores, as a type of its own: clap would take a plain list for a repeated argument.
-#[derive(Clone, Debug)]
-struct Cpus(Vec<usize>);
-
-/// How publications follow each other.
-#[derive(Clone, Debug, Args)]
-#[command(group = ArgGroup::new("pace").args(["window", "rate"]))]
-struct Publish {
-    /// Closed loop: publications in flight for each publisher; one is done when all its subscribers have it
-    /// [default: 1, at least --burst]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    window: Option<u32>,
-    /// Open loop: publications a second by schedule, all publishers together
-    #[arg(long)]
-    rate: Option<f64>,
-    /// Publications that a publisher writes in one go
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=4_096))]
-    burst: u32,
-    /// Bytes of data in each publication
-    #[arg(long, default_value = "128")]
-    payload: usize,
 }
 
 /// Arguments of `fanout`.
@@ -132,20 +74,6 @@ pub(crate) struct FanOut {
     spread: Spread,
     #[command(flatten)]
     publish: Publish,
-}
-
-/// Who is there.
-#[derive(Clone, Debug, Args)]
-struct Spread {
-    /// Subscribed connections, spread evenly over the topics
-    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
-    subscribers: u32,
-    /// Topics
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
-    topics: u32,
-    /// Publishing connections; each takes its share of the topics in turn
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
-    publishers: u32,
 }
 
 /// Arguments of `p2p`.
@@ -174,6 +102,16 @@ pub(crate) struct Idle {
     /// Topics that they subscribe to, one each
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     topics: u32,
+}
+
+/// Arguments of `handshakes`.
+#[derive(Debug, Args)]
+pub(crate) struct Handshakes {
+    #[command(flatten)]
+    common: Common,
+    /// Connections under way at the same time
+    #[arg(long, default_value = "32", value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
 }
 
 /// Arguments of `floor`.
@@ -215,7 +153,9 @@ pub(crate) struct Order {
     pub(crate) topology: Topology,
     /// What is published when.
     pub(crate) plan: Plan,
-    /// Bytes of each publication's data.
+    /// What each publication's data looks like.
+    pub(crate) text: Text,
+    /// Bytes of it.
     pub(crate) payload_bytes: usize,
     /// Whether the server is our own, in this process.
     pub(crate) has_own_server: bool,
@@ -250,6 +190,15 @@ impl Scenario {
                 };
                 Order::new("idle", args.common, spread.topology()?, None)
             }
+            Self::Handshakes(args) => {
+                let topology = Topology::unsubscribed(args.connections);
+                let order = Order::new("handshakes", args.common, topology, None)?;
+                let plan = Plan {
+                    reopens: true,
+                    ..order.plan
+                };
+                Ok(Order { plan, ..order })
+            }
             Self::Floor(args) => {
                 let topology = args.spread.topology()?;
                 let order = Order::new("floor", args.common, topology, Some(&args.publish))?;
@@ -258,6 +207,11 @@ impl Scenario {
                 }
                 if order.common.dialect != Dialect::Strav {
                     return usage("floor's own server speaks strav: leave --dialect away");
+                }
+                if order.common.deflate || order.common.tls.is_any() {
+                    return usage(
+                        "floor's own server knows no compression and no TLS: leave --deflate and --tls-... away",
+                    );
                 }
                 Ok(Order {
                     has_own_server: true,
@@ -304,6 +258,7 @@ impl Order {
             warmup: common.warmup,
             duration: common.duration,
             return_within: None,
+            reopens: false,
         };
         if let Pace::Closed { window } = pace
             && topology.publishers.len() * window as usize > IN_FLIGHT_MAX
@@ -312,18 +267,16 @@ impl Order {
                 "publishers times --window must be {IN_FLIGHT_MAX} or less"
             ));
         }
-        let payload_bytes = publish.map_or(PAYLOAD_BYTES_MIN, |publish| publish.payload);
-        if !(PAYLOAD_BYTES_MIN..=PAYLOAD_BYTES_MAX).contains(&payload_bytes) {
-            return usage(&format!(
-                "--payload must be from {PAYLOAD_BYTES_MIN} (who sent what and when must fit in) \
-                 to {PAYLOAD_BYTES_MAX}"
-            ));
-        }
+        let (text, payload_bytes) = match publish {
+            Some(publish) => (publish.text, publish.payload_bytes()?),
+            None => (Text::default(), Text::default().bytes_min()),
+        };
         Ok(Self {
             name,
             common,
             topology,
             plan,
+            text,
             payload_bytes,
             has_own_server: false,
             to_be_killed: Vec::new(),
@@ -331,68 +284,8 @@ impl Order {
     }
 }
 
-impl Common {
-    /// Where to connect.
-    pub(crate) fn url(&self) -> &str {
-        let default = || self.dialect.speech().url();
-        self.url.as_deref().unwrap_or_else(default)
-    }
-
-    /// Client threads to run.
-    pub(crate) fn thread_count(&self) -> usize {
-        let default = || match self.client_cpus() {
-            [] => crate::machine::parallelism(),
-            cpus => cpus.len(),
-        };
-        self.threads.map_or_else(default, usize::from)
-    }
-
-    /// Cores of the client; empty if it is not pinned.
-    pub(crate) fn client_cpus(&self) -> &[usize] {
-        self.client_cpu.as_ref().map_or(&[], |cpus| &cpus.0)
-    }
-
-    /// Cores of the server; empty if they are not known.
-    pub(crate) fn server_cpus(&self) -> &[usize] {
-        self.server_cpu.as_ref().map_or(&[], |cpus| &cpus.0)
-    }
-}
-
-impl Publish {
-    fn pace(&self) -> Result<Pace, Failure> {
-        if let Some(rate) = self.rate {
-            if !(rate.is_finite() && rate > 0.0) {
-                return usage("--rate must be above 0");
-            }
-            return Ok(Pace::Open { rate });
-        }
-        let window = self.window.unwrap_or(self.burst);
-        if window < self.burst {
-            return usage("--window must be --burst or more: a burst is in flight as a whole");
-        }
-        Ok(Pace::Closed { window })
-    }
-}
-
-impl Spread {
-    fn topology(&self) -> Result<Topology, Failure> {
-        if self.topics > self.subscribers {
-            return usage("there must be a subscriber for each of --topics, or more");
-        }
-        Ok(Topology::fan_out(
-            self.subscribers,
-            self.topics,
-            self.publishers,
-        ))
-    }
-}
-
 fn usage<T>(why: &str) -> Result<T, Failure> {
     Err(Failure::Usage(why.to_owned()))
-}
-
-fn parse_cpus(text: &str) -> Result<Cpus, String> {
-    parse_cpu_list(text).map(Cpus)
 }
 
 #[cfg(test)]
@@ -429,12 +322,17 @@ mod tests {
             "fanout --rate nan",
             "fanout --burst 4 --window 3",
             "fanout --payload 10",
+            "fanout --payload 300 --text json",
             "fanout --topics 11 --subscribers 10",
             "fanout --duration 1",
             "p2p --clients 1000 --window 65536",
             "p2p --clients 3 --paired",
             "floor --server-pid 1",
             "floor --dialect ignis",
+            "floor --deflate",
+            "floor --tls-insecure",
+            "fanout --tls-insecure --tls-ca x",
+            "handshakes --connections 0",
             "storm",
             "storm --server-pid 1 -- true",
             "idle --payload 100",
