@@ -25,7 +25,7 @@ mod worker;
 pub use control::Secret;
 #[doc(hidden)]
 pub use in_process::InProcess;
-pub use process::connections_that_fit;
+pub use process::{connections_that_fit, descriptors_for};
 pub use server::{ServeError, Served, serve};
 pub use server_config::{
     ApiConfig, ApiToken, EndpointConfig, LogFormat, LogLevel, ServerConfig, TokenSource,

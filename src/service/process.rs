@@ -40,6 +40,14 @@ pub fn connections_that_fit(descriptors: u64, shards: usize) -> usize {
         .min(usize::MAX / 32)
 }
 
+/// The limit of open files into which so many connections fit: what [`connections_that_fit`] says the
+/// other way round.
+#[must_use]
+pub fn descriptors_for(connections: usize, shards: usize) -> u64 {
+    let own = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_SHARD * shards as u64;
+    connections.div_ceil(16) as u64 * 17 + own + 16
+}
+
 /// What helps when the system gives no more sockets.
 pub(super) fn accept_fix(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
@@ -92,6 +100,11 @@ mod tests {
             let used = fit + fit / 16 + 16 + DESCRIPTORS_RESERVED + 4 * DESCRIPTORS_PER_SHARD;
             assert!(used <= descriptors, "{descriptors}: {used}");
             assert!(fit > descriptors / 4 || descriptors < 1_000);
+        }
+        for connections in [1, 100, 1_000_000] {
+            let least = descriptors_for(connections, 4);
+            assert!(connections_that_fit(least, 4) >= connections);
+            assert!(connections_that_fit(least - 1, 4) < connections);
         }
         assert_eq!(connections_that_fit(10, 4), 0);
         assert!(connections_that_fit(u64::MAX, 1) > 1_000_000);

@@ -23,8 +23,12 @@ fn every_check_has_a_line_without_colours_in_a_pipe() {
         "seccomp",
         "memlock",
         "nofile",
+        "file-max",
         "somaxconn",
+        "syncookies",
         "port range",
+        "conntrack",
+        "tcp_mem",
         "cpus",
     ] {
         let line = text

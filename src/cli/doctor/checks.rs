@@ -1,12 +1,14 @@
 //! What the facts mean for the server.
 
-use super::facts::{Facts, Limit};
+mod files;
+mod network;
+
+use super::facts::Facts;
 use super::plan::{Listener, Plan};
 use crate::cli::connect::in_words;
 use crate::config::units::format_bytes;
 use crate::config::{Complaint, cpu_list};
 use crate::runtime::UringRefusal;
-use crate::service::connections_that_fit;
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +72,11 @@ type Planned = Result<Plan, Vec<Complaint>>;
 
 /// The whole examination, most important first.
 pub(super) fn examine(facts: &Facts, ring: &Ring, plan: &Planned) -> Vec<Finding> {
-    let (shards, ports) = match plan {
-        Ok(plan) => (plan.shards, plan.ports()),
-        Err(_) => (cores(facts), Vec::new()),
-    };
+    let planned = plan.as_ref().ok();
+    let shards = planned.map_or_else(|| cores(facts), |plan| plan.shards);
+    let ports = planned.map(Plan::ports).unwrap_or_default();
+    let connections = planned.and_then(|plan| plan.connections);
+    let send_buffer = planned.and_then(|plan| plan.send_buffer_bytes);
     let mut findings = configuration(plan);
     findings.extend([
         kernel(facts),
@@ -81,11 +84,16 @@ pub(super) fn examine(facts: &Facts, ring: &Ring, plan: &Planned) -> Vec<Finding
         uring_disabled(facts),
         seccomp(facts, ring),
         memlock(facts, shards),
-        nofile(facts, shards),
-        somaxconn(facts),
-        port_range(facts, &ports),
-        cpus(facts),
+        files::nofile(facts, shards, connections),
+        files::file_max(facts, shards, connections),
+        network::somaxconn(facts),
+        network::syncookies(facts),
+        network::port_range(facts, &ports),
+        network::conntrack(facts, connections),
+        network::tcp_mem(facts, connections),
     ]);
+    findings.extend(send_buffer.map(|bytes| network::send_buffer(facts, bytes)));
+    findings.push(cpus(facts));
     findings
 }
 
@@ -221,91 +229,6 @@ fn memlock(facts: &Facts, shards: usize) -> Finding {
     }
 }
 
-/// Fewer connections than this, and the server is of no use.
-const CONNECTIONS_LEAST: usize = 100;
-/// More descriptors than this are a limit that somebody has thought about.
-const DESCRIPTORS_PLENTY: u64 = 65_536;
-
-fn nofile(facts: &Facts, shards: usize) -> Finding {
-    const NAME: &str = "nofile";
-    let Some(Limit { soft, hard }) = facts.nofile else {
-        return Finding::unknown(NAME);
-    };
-    let fit = connections_that_fit(hard, shards);
-    let (soft, text) = (number(soft), number(hard));
-    let found =
-        format!("soft {soft}, hard {text} (the server raises soft to hard): {fit} connections");
-    let fix = "raise the hard limit: ulimit -Hn 1048576, LimitNOFILE=1048576, or docker run \
-        --ulimit nofile=1048576";
-    if fit < CONNECTIONS_LEAST {
-        Finding::bad(NAME, found, fix)
-    } else if hard < DESCRIPTORS_PLENTY {
-        Finding::warn(NAME, found, fix)
-    } else if hard == u64::MAX {
-        Finding::ok(NAME, "no limit")
-    } else {
-        Finding::ok(NAME, found)
-    }
-}
-
-/// Connections of one shard that should be able to wait for being accepted. The kernel's own setting
-/// was 128 before Linux 5.4 and is 4,096 since; the server asks for all of that.
-const QUEUE_LEAST: u64 = 1_024;
-
-fn somaxconn(facts: &Facts) -> Finding {
-    const NAME: &str = "somaxconn";
-    match facts.somaxconn {
-        None => Finding::unknown(NAME),
-        Some(most) if most < QUEUE_LEAST => Finding::warn(
-            NAME,
-            format!("{most}: when many clients reconnect at once, some have to try again"),
-            "sysctl -w net.core.somaxconn=4096",
-        ),
-        Some(most) => Finding::ok(NAME, most.to_string()),
-    }
-}
-
-/// Ports below which somebody has narrowed the range: the kernel's own has 28,232.
-const PORTS_USUAL: usize = 28_000;
-
-/// `ports` are the server's own.
-fn port_range(facts: &Facts, ports: &[u16]) -> Finding {
-    const NAME: &str = "port range";
-    let Some(range) = &facts.ports else {
-        return Finding::unknown(NAME);
-    };
-    let text = format!("{}-{}", range.start(), range.end());
-    let reserved = &facts.ports_reserved;
-    let ports = ports.iter().filter(|port| range.contains(port));
-    let mut exposed: Vec<usize> = ports
-        .map(|port| usize::from(*port))
-        .filter(|port| !reserved.contains(port))
-        .collect();
-    exposed.sort_unstable();
-    exposed.dedup();
-    if !exposed.is_empty() {
-        // The kernel writes lists of ports as it writes those of cpus.
-        let named = cpu_list::format(&exposed);
-        let plural = if exposed.len() == 1 { "" } else { "s" };
-        let found = format!(
-            "{text}: an outgoing connection may take port{plural} {named} before the server"
-        );
-        // The setting replaces those that are reserved already.
-        exposed.extend(reserved);
-        exposed.sort_unstable();
-        let all = cpu_list::format(&exposed);
-        let fix = format!("sysctl -w net.ipv4.ip_local_reserved_ports={all}");
-        return Finding::warn(NAME, found, fix);
-    }
-    let count = range.len();
-    if count < PORTS_USUAL {
-        let found = format!("{text}: a proxy on this machine can open {count} connections");
-        let fix = "sysctl -w net.ipv4.ip_local_port_range='10240 65535'";
-        return Finding::warn(NAME, found, fix);
-    }
-    Finding::ok(NAME, text)
-}
-
 fn cpus(facts: &Facts) -> Finding {
     const NAME: &str = "cpus";
     let Some(cpus) = &facts.cpus else {
@@ -340,14 +263,6 @@ fn bytes(limit: u64) -> String {
         "no limit".to_owned()
     } else {
         format_bytes(limit)
-    }
-}
-
-fn number(limit: u64) -> String {
-    if limit == u64::MAX {
-        "unlimited".to_owned()
-    } else {
-        limit.to_string()
     }
 }
 

@@ -21,8 +21,21 @@ pub(super) struct Facts {
     pub(super) memlock: Option<Limit>,
     /// Open files.
     pub(super) nofile: Option<Limit>,
+    /// How far the hard limit of open files may be raised at all.
+    pub(super) nr_open: Option<u64>,
+    /// Open files of all processes together.
+    pub(super) file_max: Option<u64>,
     /// The longest queue of connections that wait to be accepted.
     pub(super) somaxconn: Option<u64>,
+    /// 0: a full queue of half-open connections turns away; 1: it sends cookies; 2: always.
+    pub(super) syncookies: Option<u8>,
+    /// Pages of memory for the buffers of all TCP sockets, from which on the kernel gets sparing. Told
+    /// in the first network namespace only.
+    pub(super) tcp_pages: Option<u64>,
+    /// The most bytes that a process may ask for as a socket's send buffer.
+    pub(super) wmem_max: Option<u64>,
+    /// `None`: no firewall has asked for it.
+    pub(super) conntrack: Option<Conntrack>,
     /// The ports of outgoing connections.
     pub(super) ports: Option<RangeInclusive<u16>>,
     /// Ports of that range that are never given out.
@@ -42,6 +55,13 @@ pub(super) struct Limit {
     pub(super) hard: u64,
 }
 
+/// The table of connections that firewalls keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Conntrack {
+    pub(super) tracked: u64,
+    pub(super) most: u64,
+}
+
 impl Facts {
     pub(super) fn read(root: &Path) -> Self {
         let files = Files(root);
@@ -54,7 +74,15 @@ impl Facts {
             seccomp: field(&status, "Seccomp:").and_then(|text| text.parse().ok()),
             memlock: limit(&limits, "Max locked memory"),
             nofile: limit(&limits, "Max open files"),
+            nr_open: files.number("proc/sys/fs/nr_open"),
+            file_max: files.number("proc/sys/fs/file-max"),
             somaxconn: files.number("proc/sys/net/core/somaxconn"),
+            syncookies: files.number("proc/sys/net/ipv4/tcp_syncookies"),
+            tcp_pages: files
+                .text("proc/sys/net/ipv4/tcp_mem")
+                .and_then(|text| text.split_whitespace().nth(1)?.parse().ok()),
+            wmem_max: files.number("proc/sys/net/core/wmem_max"),
+            conntrack: files.conntrack(),
             ports: files
                 .text("proc/sys/net/ipv4/ip_local_port_range")
                 .and_then(|text| range(&text)),
@@ -75,6 +103,13 @@ impl Files<'_> {
 
     fn number<T: std::str::FromStr>(&self, path: &str) -> Option<T> {
         self.text(path)?.parse().ok()
+    }
+
+    fn conntrack(&self) -> Option<Conntrack> {
+        Some(Conntrack {
+            tracked: self.number("proc/sys/net/netfilter/nf_conntrack_count")?,
+            most: self.number("proc/sys/net/netfilter/nf_conntrack_max")?,
+        })
     }
 
     /// The least of the limits of the process's group and the groups around it.
@@ -204,7 +239,14 @@ Max locked memory         8388608              unlimited            bytes
                 ("proc/sys/kernel/io_uring_disabled", "2\n"),
                 ("proc/self/status", STATUS),
                 ("proc/self/limits", LIMITS),
+                ("proc/sys/fs/nr_open", "1048576\n"),
+                ("proc/sys/fs/file-max", "9223372036854775807\n"),
                 ("proc/sys/net/core/somaxconn", "128\n"),
+                ("proc/sys/net/core/wmem_max", "212992\n"),
+                ("proc/sys/net/ipv4/tcp_syncookies", "1\n"),
+                ("proc/sys/net/ipv4/tcp_mem", "287901\t383869\t575802\n"),
+                ("proc/sys/net/netfilter/nf_conntrack_count", "37\n"),
+                ("proc/sys/net/netfilter/nf_conntrack_max", "262144\n"),
                 ("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"),
                 (
                     "proc/sys/net/ipv4/ip_local_reserved_ports",
@@ -227,7 +269,16 @@ Max locked memory         8388608              unlimited            bytes
                 soft: 1_024,
                 hard: 524_288,
             }),
+            nr_open: Some(1_048_576),
+            file_max: Some(9_223_372_036_854_775_807),
             somaxconn: Some(128),
+            syncookies: Some(1),
+            tcp_pages: Some(383_869),
+            wmem_max: Some(212_992),
+            conntrack: Some(Conntrack {
+                tracked: 37,
+                most: 262_144,
+            }),
             ports: Some(32_768..=60_999),
             ports_reserved: vec![7_001, 40_000, 40_001, 40_002],
             cpus: Some(vec![0, 1, 2, 7]),
@@ -266,6 +317,8 @@ Max locked memory         8388608              unlimited            bytes
                 ("proc/self/status", "Seccomp:\tyes\n"),
                 ("proc/self/cgroup", "nonsense"),
                 ("proc/sys/net/core/somaxconn", "-"),
+                ("proc/sys/net/ipv4/tcp_mem", "5"),
+                ("proc/sys/net/netfilter/nf_conntrack_max", "262144"),
                 ("proc/sys/net/ipv4/ip_local_port_range", "5"),
             ],
         );

@@ -1,6 +1,7 @@
 //! What the server would use, as it is configured, and whether that can be had now.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use crate::config::option::OptionRecord;
 use crate::config::options;
@@ -11,6 +12,10 @@ use crate::service::ServerConfig;
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) shards: usize,
+    /// Connections at a time, if it says how many.
+    pub(super) connections: Option<usize>,
+    /// What it asks the kernel to keep unsent for each, if it does.
+    pub(super) send_buffer_bytes: Option<usize>,
     /// Where it listens: for clients, and for users of the API if there is one.
     pub(super) listeners: Vec<Listener>,
 }
@@ -44,6 +49,8 @@ impl Plan {
             .collect();
         Self {
             shards: config.shards,
+            connections: config.connections_max,
+            send_buffer_bytes: config.send_buffer_bytes.map(NonZeroUsize::get),
             listeners,
         }
     }

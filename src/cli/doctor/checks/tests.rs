@@ -5,9 +5,12 @@ use std::io;
 use rustix::io::Errno;
 
 use super::*;
+use crate::cli::doctor::facts::{Conntrack, Limit};
 use crate::config::options;
 use crate::config::{Machine, Origin, Settings};
 use crate::runtime::ListenError;
+
+mod demands;
 
 fn healthy() -> Facts {
     Facts {
@@ -22,7 +25,13 @@ fn healthy() -> Facts {
             soft: 1_024,
             hard: 1_048_576,
         }),
+        nr_open: Some(1_048_576),
+        file_max: Some(9_223_372_036_854_775_807),
         somaxconn: Some(4_096),
+        syncookies: Some(1),
+        tcp_pages: Some(383_869),
+        wmem_max: Some(212_992),
+        conntrack: None,
         ports: Some(32_768..=60_999),
         ports_reserved: Vec::new(),
         cpus: Some(vec![0, 1, 2, 3]),
@@ -52,6 +61,8 @@ fn plan() -> Plan {
     ];
     Plan {
         shards: 4,
+        connections: None,
+        send_buffer_bytes: None,
         listeners: addrs.map(listener).into(),
     }
 }
@@ -59,7 +70,7 @@ fn plan() -> Plan {
 /// The findings that are not as they should be.
 fn ill(facts: &Facts, ring: &Ring) -> Vec<Finding> {
     let mut findings = examine(facts, ring, &Ok(plan()));
-    assert_eq!(findings.len(), 12);
+    assert_eq!(findings.len(), 16);
     findings.retain(|finding| finding.verdict != Verdict::Ok);
     findings
 }
@@ -76,7 +87,7 @@ fn healthy_machine_has_nothing_to_mend() {
 #[test]
 fn each_illness_is_found_with_its_fix() {
     type Change = fn(&mut Facts);
-    let cases: [(Change, &str, Verdict, &str, &str); 10] = [
+    let cases: [(Change, &str, Verdict, &str, &str); 13] = [
         (
             |facts| facts.kernel = Some("5.19.17".to_owned()),
             "kernel",
@@ -128,6 +139,32 @@ fn each_illness_is_found_with_its_fix() {
             Verdict::Warn,
             "128",
             "net.core.somaxconn=4096",
+        ),
+        (
+            |facts| facts.file_max = Some(200_000),
+            "file-max",
+            Verdict::Warn,
+            "the server may need 1048576",
+            "fs.file-max=4194304",
+        ),
+        (
+            |facts| facts.syncookies = Some(0),
+            "syncookies",
+            Verdict::Warn,
+            "0: a flood",
+            "tcp_syncookies=1",
+        ),
+        (
+            |facts| {
+                facts.conntrack = Some(Conntrack {
+                    tracked: 200_000,
+                    most: 262_144,
+                })
+            },
+            "conntrack",
+            Verdict::Warn,
+            "200000 of 262144",
+            "nf_conntrack_max=524288",
         ),
         (
             |facts| facts.ports = Some(50_000..=60_999),
@@ -298,7 +335,7 @@ fn each_mistake_in_the_configuration_is_bad_and_the_machine_is_looked_at_all_the
         let fix = finding.fix.as_deref().unwrap();
         assert_eq!(format!("{}; {fix}", finding.found), complaint.to_string());
     }
-    assert_eq!(rest.len(), 9);
+    assert_eq!(rest.len(), 13);
     assert!(
         rest.iter().all(|finding| finding.verdict == Verdict::Ok),
         "{rest:?}"
