@@ -17,6 +17,7 @@ mod rig;
 mod shard;
 mod shared_websocket;
 mod strav;
+mod tls;
 mod world;
 
 pub use api::api;
@@ -29,12 +30,13 @@ pub use messages::messages;
 pub use shard::shard;
 pub use shared_websocket::shared_websocket;
 pub use strav::strav;
+pub use tls::tls;
 
 /// A target's body.
 pub type Body = fn(&[u8]);
 
 /// All targets, by the name of their corpus and of their binary.
-pub const TARGETS: [(&str, Body); 10] = [
+pub const TARGETS: [(&str, Body); 11] = [
     ("api", api),
     ("deflate", deflate),
     ("envelope", envelope),
@@ -45,4 +47,5 @@ pub const TARGETS: [(&str, Body); 10] = [
     ("shard", shard),
     ("shared_websocket", shared_websocket),
     ("strav", strav),
+    ("tls", tls),
 ];

@@ -135,6 +135,11 @@ fn api() {
 }
 
 #[test]
+fn deflate() {
+    smoke("deflate");
+}
+
+#[test]
 fn envelope() {
     smoke("envelope");
 }
@@ -172,6 +177,11 @@ fn shared_websocket() {
 #[test]
 fn strav() {
     smoke("strav");
+}
+
+#[test]
+fn tls() {
+    smoke("tls");
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl Shard {
             self.keep_from(now, key, list, 0);
             return;
         }
-        if conn.wire.as_ref().is_some_and(|wire| wire.seals()) {
+        // Where TLS is spoken nothing goes out in plaintext, not even before there is a session.
+        if self.tls.is_some() || conn.wire.as_ref().is_some_and(|wire| wire.seals()) {
             self.flush_sealed(now, key, list, sink);
             return;
         }

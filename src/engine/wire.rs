@@ -137,6 +137,8 @@ impl Shard {
             };
             let is_closing = !conn.is_open();
             let Some(wire) = &mut conn.wire else {
+                // Who has said nothing yet can be told nothing.
+                self.fail(key);
                 break;
             };
             while let Some(&entry) = entries.get(taken) {

@@ -34,5 +34,6 @@ mod shared_websocket_clients_are_served;
 mod slow_consumers_hurt_nobody_else;
 mod starts_as_told;
 mod subscribed_means_delivered;
+mod tls_is_spoken;
 mod transcripts_are_kept;
 mod without_io_uring_epoll_serves;

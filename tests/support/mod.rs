@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod fault_proxy;
 pub(crate) mod http;
 pub(crate) mod strav;
+pub(crate) mod tls;
 pub(crate) mod token;
 
 use std::fs;

@@ -30,8 +30,11 @@ pub enum Progress {
 /// all: each call gives what has to go out, and it must go out in the order of the calls.
 pub struct TlsSession {
     conn: UnbufferedServerConnection,
-    /// An unfinished record, or records of an unfinished message of the handshake.
+    /// An unfinished record, or records of an unfinished message of the handshake. rustls keeps where
+    /// in them it is: each call must begin where the last one has said.
     unread: Vec<u8>,
+    /// The peer has broken the protocol: nothing is known any more of where it is.
+    failed: bool,
 }
 
 impl std::fmt::Debug for TlsSession {
@@ -59,6 +62,7 @@ impl TlsSession {
         Ok(Self {
             conn: UnbufferedServerConnection::new(config).map_err(TlsError)?,
             unread: Vec::new(),
+            failed: false,
         })
     }
 
@@ -74,13 +78,22 @@ impl TlsSession {
         plain: &mut Vec<u8>,
         out: &mut Vec<u8>,
     ) -> Result<Progress, TlsError> {
-        if self.unread.is_empty() {
-            let (done, progress) = process(&mut self.conn, received, plain, out)?;
+        if self.failed {
+            return Err(TlsError(rustls::Error::HandshakeNotComplete));
+        }
+        let is_all_here = self.unread.is_empty();
+        let result = if is_all_here {
+            process(&mut self.conn, received, plain, out)
+        } else {
+            self.unread.extend_from_slice(received);
+            process(&mut self.conn, &mut self.unread, plain, out)
+        };
+        self.failed = result.is_err();
+        let (done, progress) = result?;
+        if is_all_here {
             self.unread.extend_from_slice(&received[done..]);
             return Ok(progress);
         }
-        self.unread.extend_from_slice(received);
-        let (done, progress) = process(&mut self.conn, &mut self.unread, plain, out)?;
         if done == self.unread.len() {
             // An idle connection keeps no memory for what it may receive.
             self.unread = Vec::new();
@@ -134,7 +147,7 @@ impl TlsSession {
         mut room: usize,
         mut write: impl FnMut(&mut WriteTraffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> Result<(), TlsError> {
-        loop {
+        while !self.failed {
             let UnbufferedStatus { state, .. } = self.conn.process_tls_records(&mut self.unread);
             match state.map_err(TlsError)? {
                 ConnectionState::WriteTraffic(mut traffic) => {
@@ -158,9 +171,10 @@ impl TlsSession {
                 // A new key, say, which goes first.
                 ConnectionState::EncodeTlsData(mut data) => encode(&mut data, out),
                 ConnectionState::TransmitTlsData(data) => data.done(),
-                _ => return Err(TlsError(rustls::Error::HandshakeNotComplete)),
+                _ => break,
             }
         }
+        Err(TlsError(rustls::Error::HandshakeNotComplete))
     }
 }
 
@@ -208,7 +222,7 @@ fn process(
             // Nothing is offered that could be sent before the handshake is done.
             Ok(_) => return Err(TlsError(rustls::Error::HandshakeNotComplete)),
             Err(error) => {
-                alert(conn, out);
+                alert(conn, &mut received[done + discard..], out);
                 return Err(TlsError(error));
             }
         };
@@ -219,14 +233,10 @@ fn process(
     }
 }
 
-/// Appends the alert that an error has left behind, if there is one.
-fn alert(conn: &mut UnbufferedServerConnection, out: &mut Vec<u8>) {
-    loop {
-        match conn.process_tls_records(&mut []).state {
-            Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, out),
-            Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
-            _ => return,
-        }
+/// Appends the alert that an error has left behind, if there is one: that is what comes first.
+fn alert(conn: &mut UnbufferedServerConnection, rest: &mut [u8], out: &mut Vec<u8>) {
+    if let Ok(ConnectionState::EncodeTlsData(mut data)) = conn.process_tls_records(rest).state {
+        encode(&mut data, out);
     }
 }
 

@@ -26,9 +26,7 @@ impl ByName {
 }
 
 fn is_good_for(key: &CertifiedKey, name: &ServerName<'_>) -> bool {
-    let parsed = key
-        .end_entity_cert()
-        .and_then(|certificate| ParsedCertificate::try_from(certificate));
+    let parsed = key.end_entity_cert().and_then(ParsedCertificate::try_from);
     parsed.is_ok_and(|certificate| verify_server_name(&certificate, name).is_ok())
 }
 
@@ -39,6 +37,6 @@ impl ResolvesServerCert for ByName {
             [_] => None,
             _ => hello.server_name().and_then(|name| self.of(name)),
         };
-        named.or(self.keys.first()).cloned()
+        named.or_else(|| self.keys.first()).cloned()
     }
 }
