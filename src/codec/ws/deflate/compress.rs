@@ -77,6 +77,11 @@ impl Compressor {
     }
 
     fn deflate(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
+        if input.is_empty() {
+            // A flush behind which nothing is gives nothing. Source: RFC 7692, section 7.2.3.6.
+            out.push(0x00);
+            return;
+        }
         loop {
             let filled = out.len();
             // Enough for nearly all at once; what does not fit comes in the next round.
