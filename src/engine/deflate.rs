@@ -15,7 +15,7 @@ use crate::base::time::Now;
 use crate::base::wheel::TICK_MS;
 use crate::codec::http::UpgradeRequest;
 use crate::codec::ws::deflate::{Compressor, Contexts, Inflater, WindowBits, negotiate};
-use crate::codec::ws::{FrameError, MessageKind, data_payload_len};
+use crate::codec::ws::{FrameError, MessageKind, data_payload_len, frames_of};
 
 /// How an endpoint's messages are compressed, if its clients want it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,6 +86,30 @@ pub struct Effort {
     pub nanos: u64,
 }
 
+impl DeflateStats {
+    /// Appends a frame as the compressor makes it, or as it is, and counts which.
+    pub(super) fn compress<'c>(
+        &mut self,
+        compressor: impl FnOnce() -> &'c mut Compressor,
+        frame: &[u8],
+        bytes_min: usize,
+        out: &mut Vec<u8>,
+        stopwatch: Stopwatch,
+    ) {
+        let payload_len = data_payload_len(frame);
+        if payload_len.is_some_and(|len| len >= bytes_min) {
+            let (start, began) = (out.len(), stopwatch());
+            if compressor().append(frame, out) {
+                let nanos = stopwatch() - began;
+                self.compressed.count(frame.len(), out.len() - start, nanos);
+                return;
+            }
+        }
+        self.kept_plain += u64::from(payload_len.is_some());
+        out.extend_from_slice(frame);
+    }
+}
+
 impl Effort {
     pub(super) fn count(&mut self, bytes_in: usize, bytes_out: usize, nanos: u64) {
         self.messages += 1;
@@ -128,7 +152,7 @@ impl Deflate {
         }
     }
 
-    /// Appends the frame that `write` makes, compressed if that is worth it.
+    /// Appends the frames that `write` makes, each compressed if that is worth it.
     pub(super) fn write(
         &mut self,
         window: WindowBits,
@@ -138,20 +162,17 @@ impl Deflate {
     ) {
         self.plain.clear();
         write(&mut self.plain);
-        let payload_len = data_payload_len(&self.plain);
-        if payload_len.is_some_and(|len| len >= bytes_min) {
-            let compressor = self.compressors[window.index()]
-                .get_or_insert_with(|| Compressor::new(window, false));
-            let (start, began) = (out.len(), (self.stopwatch)());
-            if compressor.append(&self.plain, out) {
-                let nanos = (self.stopwatch)() - began;
-                let effort = &mut self.stats.compressed;
-                effort.count(self.plain.len(), out.len() - start, nanos);
-                return;
-            }
+        for frame in frames_of(&self.plain) {
+            let compressor = &mut self.compressors[window.index()];
+            let make = || Compressor::new(window, false);
+            self.stats.compress(
+                || compressor.get_or_insert_with(make),
+                frame,
+                bytes_min,
+                out,
+                self.stopwatch,
+            );
         }
-        self.stats.kept_plain += 1;
-        out.extend_from_slice(&self.plain);
     }
 }
 

@@ -150,7 +150,7 @@ impl Shard {
         if !is_origin_allowed(&endpoint.origins, &request) {
             return Err(Cause::OriginRefused.into());
         }
-        let acceptance = match endpoint.dialect.on_upgrade(&request) {
+        let mut acceptance = match endpoint.dialect.on_upgrade(&request) {
             UpgradeDecision::Accept(acceptance) => acceptance,
             UpgradeDecision::Reject(refusal) => return Err(refusal.into()),
         };
@@ -158,6 +158,11 @@ impl Shard {
             return Ok(());
         };
         conn.endpoint = u16::try_from(index).expect("endpoints are few");
+        // Before anybody is identified: it settles in which encoding a connection gets anything.
+        if let Some(extension) = self.agree_on_deflate(key, &request) {
+            let name = "Sec-WebSocket-Extensions".to_owned();
+            acceptance.headers.push((name, extension));
+        }
         self.admit(now, key, request, acceptance)
     }
 
@@ -175,15 +180,10 @@ impl Shard {
             headers,
             state,
         } = acceptance;
-        let extension = self.agree_on_deflate(key, request);
         self.queue(key, FrameKind::Response, |out| {
-            let extension = extension
-                .as_deref()
-                .map(|text| ("Sec-WebSocket-Extensions", text));
             let headers: Vec<(&str, &str)> = headers
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str()))
-                .chain(extension)
                 .collect();
             write_switching_protocols(out, request, subprotocol.as_deref(), &headers);
         });

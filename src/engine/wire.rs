@@ -15,8 +15,8 @@ use crate::base::limits::OUTBOX_GATHER_BYTES;
 use crate::base::slab::Key;
 use crate::base::time::Now;
 use crate::codec::tls::{TlsError, TlsSession};
-use crate::codec::ws::data_payload_len;
 use crate::codec::ws::deflate::{Agreement, Compressor, Inflater, WindowBits};
+use crate::codec::ws::frames_of;
 
 /// What one connection's bytes go through. Boxed: most connections have none.
 #[derive(Debug, Default)]
@@ -71,25 +71,27 @@ impl Wire {
         self.tls.is_some() || contexts.is_some_and(|contexts| contexts.own.is_some())
     }
 
-    /// Appends one whole frame, compressed with its connection's context if there is one.
-    fn compress(&mut self, frame: &[u8], out: &mut Vec<u8>, effort: &mut Deflate) {
-        if let Some(contexts) = &mut self.contexts
-            && let Some(window) = contexts.own
-            && let Some(len) = data_payload_len(frame)
-        {
-            if len >= contexts.bytes_min {
-                let compressor = &mut contexts.compressor;
-                let compressor = compressor.get_or_insert_with(|| Compressor::new(window, true));
-                let (start, began) = (out.len(), (effort.stopwatch)());
-                compressor.append(frame, out);
-                let nanos = (effort.stopwatch)() - began;
-                let effort = &mut effort.stats.compressed;
-                effort.count(frame.len(), out.len() - start, nanos);
-                return;
-            }
-            effort.stats.kept_plain += 1;
+    /// Appends what was written for the connection, compressed with its context if there is one.
+    fn compress(&mut self, written: &[u8], out: &mut Vec<u8>, deflate: &mut Deflate) {
+        let Some((contexts, window)) = self
+            .contexts
+            .as_mut()
+            .and_then(|contexts| contexts.own.map(|window| (contexts, window)))
+        else {
+            out.extend_from_slice(written);
+            return;
+        };
+        for frame in frames_of(written) {
+            let compressor = &mut contexts.compressor;
+            let make = || Compressor::new(window, true);
+            deflate.stats.compress(
+                || compressor.get_or_insert_with(make),
+                frame,
+                contexts.bytes_min,
+                out,
+                deflate.stopwatch,
+            );
         }
-        out.extend_from_slice(frame);
     }
 }
 

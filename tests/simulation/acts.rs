@@ -122,7 +122,7 @@ impl World {
 
     /// A client says something, and the pings in between are noted.
     fn say(&mut self, index: usize, message: &[u8]) {
-        let (client, wire) = (&self.clients[index], &mut self.wires[index]);
+        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
         for ping in client.say(wire, &mut self.random, message) {
             self.checker.ping(index, ping);
         }
@@ -233,7 +233,7 @@ impl World {
     /// A client asks for what is certainly answered, where its joins are not; the pings that it sent in
     /// between.
     pub(crate) fn fence(&mut self, index: usize) -> Vec<Vec<u8>> {
-        let (client, wire) = (&self.clients[index], &mut self.wires[index]);
+        let (client, wire) = (&mut self.clients[index], &mut self.wires[index]);
         let Some(text) = client.dialect.fence_text() else {
             return Vec::new();
         };

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use shardcast::base::random::Random;
 
 use crate::contract::{Broken, Dialect, broken};
+use crate::deflating::Deflating;
 use crate::frames::{
-    BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, push_frame, read_frame, take_response, upgrade,
+    BINARY, CLOSE, COMPRESSED, CONTINUATION, PING, PONG, TEXT, push_frame, read_frame,
+    take_response, upgrade,
 };
 use crate::tokens::Token;
 use crate::wires::Wire;
@@ -93,6 +95,8 @@ pub(crate) struct Client {
     pub(crate) publishes: bool,
     /// The status of its upgrade, once it is known.
     pub(crate) status: Option<u16>,
+    /// What it and the server have agreed on.
+    deflating: Option<Deflating>,
     pub(crate) ending: Option<Ending>,
     /// The Close it got.
     pub(crate) close: Option<(Option<u16>, String)>,
@@ -109,12 +113,14 @@ impl Client {
         shard: usize,
         publishes: bool,
         user: Option<Token>,
+        offer: Option<&str>,
         wire: &mut Wire,
     ) -> Self {
-        let request = upgrade(&match user {
+        let target = match user {
             Some(token) if dialect == Dialect::Strav => format!("/?token={token}"),
             _ => path(dialect).to_owned(),
-        });
+        };
+        let request = upgrade(&target, offer);
         wire.to_server.extend_from_slice(&request);
         Self {
             dialect,
@@ -125,6 +131,7 @@ impl Client {
             is_alive: true,
             publishes,
             status: None,
+            deflating: None,
             ending: None,
             close: None,
             saw_end: false,
@@ -159,12 +166,25 @@ impl Client {
     }
 
     /// Sends a message, as text or binary, in one frame or several; the pings that came between.
-    pub(crate) fn say(&self, wire: &mut Wire, random: &mut Random, message: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn say(
+        &mut self,
+        wire: &mut Wire,
+        random: &mut Random,
+        message: &[u8],
+    ) -> Vec<Vec<u8>> {
         // Only text means anything to shared-websocket.
         let is_binary = random.below(8) == 0 && self.dialect != Dialect::SharedWebsocket;
-        let opcode = if is_binary { BINARY } else { TEXT };
+        let mut opcode = if is_binary { BINARY } else { TEXT };
+        let compressed = self
+            .deflating
+            .as_mut()
+            .filter(|_| random.below(3) > 0)
+            .map(|deflating| deflating.compress(message));
+        if compressed.is_some() {
+            opcode |= COMPRESSED;
+        }
         let mut pings = Vec::new();
-        let mut rest = message;
+        let mut rest = compressed.as_deref().unwrap_or(message);
         let mut first = true;
         while random.below(8) == 0 {
             let cut = random.below(rest.len() as u32 + 1) as usize;
@@ -195,7 +215,7 @@ impl Client {
     }
 
     /// Sends a message that means nothing and must be passed over.
-    pub(crate) fn babble(&self, wire: &mut Wire, random: &mut Random) -> Vec<Vec<u8>> {
+    pub(crate) fn babble(&mut self, wire: &mut Wire, random: &mut Random) -> Vec<Vec<u8>> {
         let nonsense = match self.dialect {
             Dialect::Strav => &STRAV_NONSENSE[..],
             Dialect::Ignis => &IGNIS_NONSENSE[..],
@@ -268,9 +288,12 @@ impl Client {
         let mut heard = Vec::new();
         let count = bytes_max.min(wire.to_client.len());
         self.unread.extend(wire.to_client.drain(..count));
-        if self.status.is_none() {
-            self.status = take_response(&mut self.unread);
-            heard.extend(self.status.map(Heard::Response));
+        if self.status.is_none()
+            && let Some((status, extension)) = take_response(&mut self.unread)
+        {
+            self.status = Some(status);
+            self.deflating = extension.as_deref().map(Deflating::agreed);
+            heard.push(Heard::Response(status));
         }
         let mut taken = 0;
         while self.status == Some(101) {
@@ -296,12 +319,23 @@ impl Client {
         Ok(heard)
     }
 
-    fn understand(&mut self, (opcode, payload): (u8, Vec<u8>)) -> Result<Heard, Broken> {
+    fn understand(&mut self, (opcode, mut payload): (u8, Vec<u8>)) -> Result<Heard, Broken> {
+        let is_compressed = opcode & COMPRESSED != 0;
+        if is_compressed {
+            let Some(deflating) = &mut self.deflating else {
+                return broken("framing", "compressed, without being asked");
+            };
+            payload = match deflating.open(&payload) {
+                Ok(opened) => opened,
+                Err(what) => return broken("framing", what),
+            };
+        }
         let text = |payload: Vec<u8>| {
             String::from_utf8(payload).or_else(|_| broken("framing", "a text is not UTF-8"))
         };
         match opcode {
             TEXT => Ok(Heard::Text(text(payload)?)),
+            _ if opcode == TEXT | COMPRESSED => Ok(Heard::Text(text(payload)?)),
             PING => Ok(Heard::Ping(payload)),
             PONG => Ok(Heard::Pong(payload)),
             CLOSE => {

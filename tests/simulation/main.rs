@@ -39,6 +39,7 @@ mod client;
 #[path = "../support/contract/mod.rs"]
 mod contract;
 mod decider;
+mod deflating;
 mod drains;
 mod faults;
 mod finish;

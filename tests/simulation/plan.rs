@@ -2,6 +2,9 @@
 
 use shardcast::base::limits::{BackpressurePolicy, ConnLimits, ReadRates};
 use shardcast::base::random::Random;
+use shardcast::engine::deflate::DeflateConfig;
+
+use crate::deflating;
 
 /// What can happen in a step, in the order of [`Plan::weights`].
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +92,7 @@ pub(crate) struct Plan {
     /// Filler bytes of a publication at most.
     pub(crate) data_bytes_max: usize,
     pub(crate) limits: ConnLimits,
+    pub(crate) deflate: DeflateConfig,
     /// Whether clients leave before the end.
     pub(crate) has_ends: bool,
     /// Whether clients stop reading, and others stop answering pings.
@@ -154,6 +158,7 @@ impl Plan {
             open_channels: if is_crowded { 40 } else { 1 + random.below(5) },
             data_bytes_max,
             limits: Self::limits(random, data_bytes_max),
+            deflate: deflating::config(random),
             has_ends: random.below(3) > 0,
             has_silence: random.below(3) > 0,
             narrow: [0, 4, 12][random.below(3) as usize],

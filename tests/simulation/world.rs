@@ -16,7 +16,6 @@ use shardcast::dialect::strav::Strav;
 use shardcast::engine::addresses::AddressLimits;
 use shardcast::engine::admission::Admission;
 use shardcast::engine::context_memory::ContextMemory;
-use shardcast::engine::deflate::DeflateConfig;
 use shardcast::engine::disconnect::Cause;
 use shardcast::engine::door::Door;
 use shardcast::engine::drain::DrainPhase;
@@ -31,6 +30,7 @@ use crate::calls::Command;
 use crate::client::{Client, path};
 use crate::contract::{Around, Checked, Checker, Dialect};
 use crate::decider::{Law, Script, channels};
+use crate::deflating;
 use crate::faults::Fault;
 use crate::plan::{Mode, Plan};
 use crate::planted::{Bug, Planted};
@@ -156,7 +156,7 @@ fn endpoint(dialect: Dialect, plan: &Plan) -> Endpoint {
         },
         decider: Box::new(Script),
         limits: plan.limits,
-        deflate: DeflateConfig::default(),
+        deflate: plan.deflate,
     }
 }
 
@@ -292,7 +292,8 @@ impl World {
         let is_fickle = is_narrow && self.random.below(2) == 0;
         let mut wire = Wire::new(window, is_fickle, self.now.monotonic_ms);
         let publishes = self.random.below(16) < self.plan.publishers;
-        let client = Client::new(dialect, shard, publishes, token, &mut wire);
+        let offer = deflating::offer(&self.plan.deflate, &mut self.random);
+        let client = Client::new(dialect, shard, publishes, token, offer, &mut wire);
         self.clients.push(client);
         self.wires.push(wire);
         self.present.push(index);

@@ -26,4 +26,6 @@ pub use frame::{FrameHeader, HeaderLimits, OpCode, read_header};
 pub use mask::unmask;
 pub use message::{Decoded, Decoder, Event, MessageKind, MessageLimits};
 pub use utf8::Utf8Validator;
-pub use write::{data_payload_len, frame_len, write_close, write_frame, write_frame_with};
+pub use write::{
+    data_payload_len, frame_len, frames_of, write_close, write_frame, write_frame_with,
+};

@@ -129,6 +129,46 @@ const fn header_len(payload_len: usize) -> usize {
     }
 }
 
+/// The frames of ours that lie in `bytes` side by side, each by itself; what is no frame, a response, is
+/// one piece.
+///
+/// # Examples
+///
+/// ```
+/// use shardcast::codec::ws::{OpCode, frames_of, write_frame};
+///
+/// let mut both = Vec::new();
+/// write_frame(&mut both, OpCode::Text, b"hi");
+/// write_frame(&mut both, OpCode::Ping, b"");
+/// assert!(frames_of(&both).eq([&b"\x81\x02hi"[..], b"\x89\x00"]));
+/// assert!(frames_of(b"HTTP/1.1 101").eq([b"HTTP/1.1 101"]));
+/// ```
+pub fn frames_of(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let first = *bytes.first()?;
+        let len = if first & FIN_BIT != 0 {
+            first_frame_len(bytes)
+        } else {
+            bytes.len()
+        };
+        let (frame, rest) = bytes.split_at(len);
+        bytes = rest;
+        Some(frame)
+    })
+}
+
+fn first_frame_len(bytes: &[u8]) -> usize {
+    let long = |from: usize, to: usize| {
+        let digits = bytes[from..to].iter();
+        digits.fold(0, |length, &byte| length << 8 | usize::from(byte))
+    };
+    match bytes[1] & LENGTH_BITS {
+        LENGTH_CODE_2_BYTES => 4 + long(2, 4),
+        LENGTH_CODE_8_BYTES => SERVER_HEADER_BYTES_MAX + long(2, SERVER_HEADER_BYTES_MAX),
+        code => 2 + usize::from(code),
+    }
+}
+
 /// Bytes of payload of a whole frame that was written here; `None` for a control frame, and for what
 /// is no frame: a response.
 #[must_use]
@@ -192,7 +232,10 @@ mod tests {
             let expected = [b"before", &expected_header(len)[..], &payload[..]].concat();
             assert!(out == expected, "payload of {len}");
             assert_eq!(out.len(), b"before".len() + frame_len(len));
-            assert!(payload_of(&out[b"before".len()..]) == payload);
+            let frame = &out[b"before".len()..];
+            assert!(payload_of(frame) == payload);
+            let twice = [frame, frame].concat();
+            assert!(frames_of(&twice).eq([frame, frame]));
         }
     }
 

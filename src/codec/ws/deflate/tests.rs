@@ -129,6 +129,8 @@ fn messages_come_back_whatever_the_window_and_the_context() {
                 &event(2),
                 &noise,
                 &long,
+                b"",
+                b"",
                 &event(1),
             ] {
                 let (plain, mut out) = (frame(message), Vec::new());
