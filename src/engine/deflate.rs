@@ -173,6 +173,7 @@ impl Deflate {
                 self.stopwatch,
             );
         }
+        self.plain.shrink_to(KEPT_CAPACITY_BYTES);
     }
 }
 
@@ -254,7 +255,7 @@ impl Shard {
             let payload = opened.as_slice();
             self.handle_message(now, key, Message { kind, payload });
         }
-        opened.shrink_to(OPENED_CAPACITY_BYTES);
+        opened.shrink_to(KEPT_CAPACITY_BYTES);
         self.deflate.opened = opened;
         if self.deflate.inflated_bytes >= INFLATED_BYTES_AT_ONCE
             && self.is_open(key)
@@ -309,5 +310,5 @@ impl Shard {
     }
 }
 
-/// Capacity that the buffer of opened messages keeps after an unusually large one.
-const OPENED_CAPACITY_BYTES: usize = 256 * 1024;
+/// Capacity that a buffer keeps after an unusually large message.
+const KEPT_CAPACITY_BYTES: usize = 256 * 1024;

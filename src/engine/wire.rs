@@ -67,8 +67,13 @@ impl Wire {
 
     /// Whether frames go out otherwise than they are.
     pub(super) fn seals(&self) -> bool {
+        self.tls.is_some() || self.keeps_own()
+    }
+
+    /// Whether frames are compressed with a context of their connection.
+    fn keeps_own(&self) -> bool {
         let contexts = self.contexts.as_ref();
-        self.tls.is_some() || contexts.is_some_and(|contexts| contexts.own.is_some())
+        contexts.is_some_and(|contexts| contexts.own.is_some())
     }
 
     /// Appends what was written for the connection, compressed with its context if there is one.
@@ -106,8 +111,11 @@ pub(super) struct Scratch {
 
 impl Scratch {
     fn clear(&mut self) {
-        self.plain.clear();
-        self.sealed.clear();
+        for buffer in [&mut self.plain, &mut self.sealed] {
+            buffer.clear();
+            // A frame may be larger than what is gathered.
+            buffer.shrink_to(2 * OUTBOX_GATHER_BYTES);
+        }
     }
 
     /// Encrypts what is in `plain` if there is TLS; otherwise that is what is sent.
@@ -125,23 +133,103 @@ impl Scratch {
     }
 }
 
+/// What became of sealed bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    All,
+    /// The rest is kept.
+    Part,
+    /// The connection is broken.
+    Nothing,
+}
+
 impl Shard {
     /// Sends a list through its connection's wire, whose outbox is empty: as much at a time as one
     /// send takes, so that what a peer does not read is sealed by as little as possible.
     pub(super) fn flush_sealed(&mut self, now: Now, key: Key, list: Pending, sink: &mut impl Sink) {
         let mut scratch = std::mem::take(&mut self.scratch);
+        match self.seal_at_once(key, list, &mut scratch) {
+            Some(Ok(())) => {
+                if self.send_sealed(key, &scratch, sink) == Sent::All {
+                    self.finish(key);
+                }
+            }
+            Some(Err(_)) => self.fail(key),
+            None => self.flush_piecewise(now, key, list, &mut scratch, sink),
+        }
+        self.scratch = scratch;
+    }
+
+    /// Seals a list that is one send's worth at the most and is only to be encrypted: where it lies, without
+    /// looking at its frames. `None`: it is not.
+    fn seal_at_once(
+        &mut self,
+        key: Key,
+        list: Pending,
+        scratch: &mut Scratch,
+    ) -> Option<Result<(), TlsError>> {
+        let conn = self.conns.get_mut(key)?;
+        let is_closing = !conn.is_open();
+        let wire = conn.wire.as_mut().filter(|wire| !wire.keeps_own())?;
+        let session = wire.tls.as_mut()?;
+        let plain = self.log.contiguous(list);
+        if plain.len() > OUTBOX_GATHER_BYTES {
+            return None;
+        }
+        scratch.clear();
+        Some(session.seal(plain, &mut scratch.sealed).and_then(|()| {
+            if is_closing {
+                session.seal_end(&mut scratch.sealed)
+            } else {
+                Ok(())
+            }
+        }))
+    }
+
+    /// Sends what is sealed, and keeps what is not taken of it.
+    fn send_sealed(&mut self, key: Key, scratch: &Scratch, sink: &mut impl Sink) -> Sent {
+        let sent = match sink.send(key, &scratch.sealed) {
+            SendOutcome::Sent(sent) => {
+                self.count_send(sent);
+                sent
+            }
+            SendOutcome::Blocked => 0,
+            SendOutcome::Failed => {
+                self.fail(key);
+                return Sent::Nothing;
+            }
+        };
+        if sent == scratch.sealed.len() {
+            return Sent::All;
+        }
+        if let Some(conn) = self.conns.get_mut(key) {
+            let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
+            outbox.push_started(scratch.sealed.as_slice().into(), FrameKind::Sealed, sent);
+        }
+        self.watch(key);
+        Sent::Part
+    }
+
+    fn flush_piecewise(
+        &mut self,
+        now: Now,
+        key: Key,
+        list: Pending,
+        scratch: &mut Scratch,
+        sink: &mut impl Sink,
+    ) {
         let entries = self.log.entries_of(list);
         let mut taken = 0;
         while taken < entries.len() {
             scratch.clear();
             let Some(conn) = self.conns.get_mut(key) else {
-                break;
+                return;
             };
             let is_closing = !conn.is_open();
             let Some(wire) = &mut conn.wire else {
                 // Who has said nothing yet can be told nothing.
                 self.fail(key);
-                break;
+                return;
             };
             while let Some(&entry) = entries.get(taken) {
                 let frame = self.log.frame(entry);
@@ -155,32 +243,15 @@ impl Shard {
             let is_last = is_closing && taken == entries.len();
             if scratch.seal(wire, is_last).is_err() {
                 self.fail(key);
-                break;
+                return;
             }
-            let sent = match sink.send(key, &scratch.sealed) {
-                SendOutcome::Sent(sent) => {
-                    self.count_send(sent);
-                    sent
-                }
-                SendOutcome::Blocked => 0,
-                SendOutcome::Failed => {
-                    self.fail(key);
-                    break;
-                }
-            };
-            if sent < scratch.sealed.len() {
-                if let Some(conn) = self.conns.get_mut(key) {
-                    let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
-                    outbox.push_started(scratch.sealed.as_slice().into(), FrameKind::Sealed, sent);
-                }
-                self.keep(now, key, &entries[taken..], 0);
-                break;
-            }
-            if taken == entries.len() {
-                self.finish(key);
+            match self.send_sealed(key, scratch, sink) {
+                Sent::All => {}
+                Sent::Part => return self.keep(now, key, &entries[taken..], 0),
+                Sent::Nothing => return,
             }
         }
-        self.scratch = scratch;
+        self.finish(key);
     }
 
     /// Seals the next frames of an outbox, unless sealed ones are still to be sent; `false` if that

@@ -4,8 +4,8 @@
 
 Each driver with one shard and with two has to give, case by case, what expected.txt says: the verdict on what
 came back, the verdict on how the connection ended, and the close code that the server sent. The cases on
-compression, families 12 and 13, are run with compression in each of its modes, all others without it. With
-patterns of cases, such as `6.4.*`, only those are run. tests/run installs the suite.
+compression, families 12 and 13, are run with compression in each of its modes, all others without it, and once
+more over TLS. With patterns of cases, such as `6.4.*`, only those are run. tests/run installs the suite.
 
 The suite sends 1,000 messages in each case on compression. Here it sends 10; --whole lets it send all, which
 takes most of an hour.
@@ -25,6 +25,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+
+from tls_front import TlsFront, make_certificate
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -63,10 +65,16 @@ class Combination(NamedTuple):
     driver: str
     shards: int
     deflate: str = "off"
+    tls: bool = False
 
     def __str__(self):
         compression = "" if self.deflate == "off" else f", deflate {self.deflate}"
-        return f"{self.driver}, {self.shards} shard{'s' if self.shards > 1 else ''}{compression}"
+        over = ", over TLS" if self.tls else ""
+        return f"{self.driver}, {self.shards} shard{'s' if self.shards > 1 else ''}{compression}{over}"
+
+    def folder(self):
+        words = [self.driver, str(self.shards), self.deflate, *(["tls"] if self.tls else [])]
+        return "-".join(words)
 
     def families(self):
         return FAMILIES if self.deflate == "off" else ON_COMPRESSION
@@ -77,6 +85,7 @@ COMBINATIONS = [
     *(Combination(driver, shards) for driver in DRIVERS for shards in (1, 2)),
     # A shard knows nothing of the others when it inflates and deflates.
     *(Combination(driver, 1, deflate) for driver in DRIVERS for deflate in ("shared", "dedicated")),
+    *(Combination(driver, 2, tls=True) for driver in DRIVERS),
 ]
 
 
@@ -85,23 +94,30 @@ class Server:
 
     def __init__(self, binary, combination, folder):
         self.log = folder / "server.log"
-        driver, shards, deflate = combination
+        driver, shards, deflate, tls = combination
+        self.front = None
         command = [binary, "serve", "--dev-echo", "--listen", "127.0.0.1:0", "--api-listen", "none"]
         command += ["--driver", driver, "--shards", str(shards), "--cpus", "none", "--log-level", "warn"]
         if deflate != "off":
             command += ["--deflate", deflate]
+        if tls:
+            certificate, key = make_certificate(folder)
+            command += ["--tls-cert", certificate, "--tls-key", key]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True
             )
         banner = self.read_banner()
-        echo = re.search(r"ws://\S+/echo\b", banner)
+        echo = re.search(r"wss?://(\S+):(\d+)/echo\b", banner)
         if not echo:
             self.kill()
             log = self.log.read_text()
             refused = driver == "uring" and "io_uring is not available" in log
             raise NoIoUring if refused else Broken(f"the server did not start:\n{banner}{log}")
         self.url = echo[0]
+        if tls:
+            self.front = TlsFront(echo[1], int(echo[2]), certificate)
+            self.url = f"ws://127.0.0.1:{self.front.port}/echo"
 
     def read_banner(self):
         # A pipe that stays silent would be read for ever.
@@ -126,6 +142,9 @@ class Server:
             raise Broken(f"the server ended with {status}:\n{self.log.read_text()}")
 
     def kill(self):
+        if self.front:
+            self.front.close()
+            self.front = None
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
@@ -206,7 +225,7 @@ def run_combination(check, combination):
     if not expected:
         return True, []
     name = str(combination)
-    folder = check.reports / "-".join(str(word) for word in combination)
+    folder = check.reports / combination.folder()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     began = time.monotonic()

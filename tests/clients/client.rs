@@ -18,6 +18,11 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(crate) const ALL: [Self; 3] = [Self::Rust, Self::Node, Self::Python];
+
+    /// Whether it asks for compression.
+    pub(crate) fn offers_deflate(self) -> bool {
+        self != Self::Rust
+    }
 }
 
 /// What a client is told to do.

@@ -1,5 +1,6 @@
 //! Goal: a client gets what it publishes, byte for byte, from its subscribe's `ok` to its unsubscribe.
-//! Method: one client, a list of awkward data, and the refusals it may meet.
+//! Method: one client, a list of awkward data, and the refusals it may meet; without compression and with it,
+//! which clients use that offer it by themselves, as all do that others wrote.
 
 use crate::client::{Client, Kind};
 use crate::{for_each_client, on_each_driver};
@@ -7,15 +8,24 @@ use crate::{for_each_client, on_each_driver};
 for_each_client!(behaves);
 
 fn behaves(kind: Kind) {
-    on_each_driver(&["--allow-publish", "demo:hello"], |server| {
-        let mut client = Client::connect(kind, &server.url());
-        client.subscribe("demo");
-        // Idempotent, and still one copy of each message.
-        client.subscribe("demo");
-        gets_its_own_data(&mut client);
-        is_told_what_is_refused(&mut client);
-        gets_nothing_after_it_unsubscribed(&mut client);
-    });
+    for mode in ["off", "shared", "dedicated"] {
+        let flags = ["--allow-publish", "demo:hello", "--deflate", mode];
+        on_each_driver(
+            &[&flags[..], &["--deflate-min-bytes", "1"]].concat(),
+            |server| {
+                let mut client = Client::connect(kind, &server.url());
+                client.subscribe("demo");
+                // Idempotent, and still one copy of each message.
+                client.subscribe("demo");
+                gets_its_own_data(&mut client);
+                is_told_what_is_refused(&mut client);
+                gets_nothing_after_it_unsubscribed(&mut client);
+                let compressed = server.counter("deflate_messages", "direction=\"out\"");
+                println!("{compressed} messages were compressed");
+                assert_eq!(compressed > 0, mode != "off" && kind.offers_deflate());
+            },
+        );
+    }
 }
 
 fn gets_its_own_data(client: &mut Client) {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -194,32 +194,43 @@ impl Shards {
 
     /// What compression has done in each direction: `out` compresses, `in` inflates.
     fn encode_deflate(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        type Read = fn(&Effort) -> f64;
-        let counters: [(&str, &str, Read); 4] = [
+        self.encode_efforts(
+            encoder,
             (
                 "shardcast_deflate_messages",
                 "Messages compressed or inflated",
-                |effort| effort.messages as f64,
             ),
-            ("shardcast_deflate_taken_bytes", "Bytes before", |effort| {
-                effort.bytes_in as f64
-            }),
-            ("shardcast_deflate_made_bytes", "Bytes after", |effort| {
-                effort.bytes_out as f64
-            }),
-            ("shardcast_deflate_seconds", "Time that took", |effort| {
-                effort.nanos as f64 * 1e-9
-            }),
-        ];
-        for (name, help, read) in counters {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for ([shard], snapshot) in self.labelled() {
-                let deflate = &snapshot.deflate;
-                for (direction, effort) in [("out", &deflate.compressed), ("in", &deflate.inflated)]
-                {
-                    let labels = [shard.clone(), ("direction", direction.to_owned())];
-                    ConstCounter::new(read(effort)).encode(family.encode_family(&labels)?)?;
-                }
+            |effort| effort.messages,
+        )?;
+        self.encode_efforts(
+            encoder,
+            ("shardcast_deflate_taken_bytes", "Bytes before it"),
+            |effort| effort.bytes_in,
+        )?;
+        self.encode_efforts(
+            encoder,
+            ("shardcast_deflate_made_bytes", "Bytes after it"),
+            |effort| effort.bytes_out,
+        )?;
+        self.encode_efforts(
+            encoder,
+            ("shardcast_deflate_seconds", "Time it took"),
+            |effort| effort.nanos as f64 * 1e-9,
+        )
+    }
+
+    fn encode_efforts<N: EncodeCounterValue>(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        (name, help): (&str, &str),
+        read: fn(&Effort) -> N,
+    ) -> Result<(), std::fmt::Error> {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for ([shard], snapshot) in self.labelled() {
+            let deflate = &snapshot.deflate;
+            for (direction, effort) in [("out", &deflate.compressed), ("in", &deflate.inflated)] {
+                let labels = [shard.clone(), ("direction", direction.to_owned())];
+                ConstCounter::new(read(effort)).encode(family.encode_family(&labels)?)?;
             }
         }
         Ok(())

