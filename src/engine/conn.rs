@@ -4,7 +4,6 @@ use super::addresses::AddressKey;
 use super::busy::Busy;
 use super::deflate::Compression;
 use super::dialect::DialectState;
-use super::disconnect::Cause;
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::outbox::Outbox;
@@ -61,19 +60,15 @@ pub(super) struct Conn {
     pub(super) paused: bool,
     /// Whether the shard will be told when the socket takes bytes again.
     pub(super) watched: bool,
-    /// Why it is one too many, and will be told so.
-    pub(super) refuse: Option<Cause>,
     /// Whom it is counted for, if anybody.
     pub(super) address: Option<AddressKey>,
     /// Whether it comes from this machine, where rates do not hold.
     pub(super) is_trusted: bool,
-    /// Whether its request will name the client's address.
-    pub(super) behind_proxy: bool,
 }
 
 // An idle connection is this, its monoio task (about 560 bytes) and its topics' entries. The aim is
 // 1,000 bytes in all.
-const _: () = assert!(size_of::<Conn>() <= 192);
+const _: () = assert!(size_of::<Conn>() <= 176);
 
 /// A deadline that never comes.
 pub(super) const NEVER_MS: u64 = u64::MAX;

@@ -2,7 +2,7 @@
 //!
 //! A publication that is compressed **shared** is compressed once for each window among its
 //! subscribers, and they get the same bytes. Who has agreed on contexts (**dedicated**) gets its
-//! frames as they are until they are sent: see [`wire`](super::wire).
+//! frames as they are until they are sent: see the file `wire`.
 
 use super::busy::Wait;
 use super::dialect::Message;

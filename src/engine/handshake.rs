@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bytes::BytesMut;
 
-use super::conn::{NEVER_MS, Phase};
+use super::conn::{Conn, NEVER_MS, Phase};
 use super::dialect::{Acceptance, UpgradeDecision};
 use super::disconnect::Cause;
 use super::door::Pending;
@@ -29,9 +29,20 @@ pub(super) struct Handshake {
     pub(super) peer: Option<IpAddr>,
     /// Set when the head is whole, and somebody is asked about it. What comes then goes to `head`.
     pub(super) pending: Option<Pending>,
+    /// Why it is one too many, and will be told so.
+    refuse: Option<Cause>,
+    /// Whether its request will name the client's address.
+    behind_proxy: bool,
 }
 
 impl Handshake {
+    pub(super) fn new(refuse: Option<Cause>) -> Self {
+        Self {
+            refuse,
+            ..Self::default()
+        }
+    }
+
     /// Whether more must not be read for now.
     pub(super) fn must_pause(&self) -> bool {
         self.pending.is_some() && self.head.len() >= PARKED_BYTES_MAX
@@ -73,17 +84,17 @@ impl From<Cause> for Refused {
 impl Shard {
     /// Who is there: counts a new connection for its address, unless a proxy will tell another.
     pub(super) fn meet(&mut self, now: Now, key: Key, peer: IpAddr) {
+        let is_proxy = self.admission.addresses().proxies().include(peer);
         if let Some(conn) = self.conns.get_mut(key)
             && let Phase::Handshaking(handshake) = &mut conn.phase
         {
             handshake.peer = Some(peer);
+            handshake.behind_proxy = is_proxy;
         }
-        let addresses = self.admission.addresses();
-        if addresses.proxies().include(peer) {
-            if let Some(conn) = self.conns.get_mut(key) {
-                conn.behind_proxy = true;
-            }
-        } else if let Err(cause) = self.count_for(now, key, peer) {
+        if is_proxy {
+            return;
+        }
+        if let Err(cause) = self.count_for(now, key, peer) {
             self.refuse_for(now, key, cause);
         }
     }
@@ -111,14 +122,13 @@ impl Shard {
         let Phase::Handshaking(handshake) = &mut conn.phase else {
             return;
         };
-        let is_one_too_many = conn.refuse;
         handshake.head.extend_from_slice(bytes);
         if handshake.pending.is_some() {
             return;
         }
         let request = match handshake.scanner.scan(&handshake.head, head_bytes_max) {
             Ok(None) => return,
-            Ok(Some(_)) => match is_one_too_many {
+            Ok(Some(_)) => match handshake.refuse {
                 Some(cause) => Err(cause.into()),
                 None => parse_head(&mut handshake.head)
                     .map_err(HeadError::refusal)
@@ -135,7 +145,11 @@ impl Shard {
 
     /// Turns a well-formed request into an open connection.
     fn upgrade(&mut self, now: Now, key: Key, request: UpgradeRequest) -> Result<(), Refused> {
-        if self.conns.get(key).is_some_and(|conn| conn.behind_proxy) {
+        let is_behind_proxy = |conn: &Conn| match &conn.phase {
+            Phase::Handshaking(handshake) => handshake.behind_proxy,
+            _ => false,
+        };
+        if self.conns.get(key).is_some_and(is_behind_proxy) {
             let proxies = self.admission.addresses().proxies();
             if let Some(client) = proxies.client(request.header_list(&proxies.header)) {
                 self.count_for(now, key, client)?;

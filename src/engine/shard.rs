@@ -199,7 +199,7 @@ impl Shard {
             };
             Conn {
                 id: id_key.seal(now.unix_ms, address, count),
-                phase: Phase::Handshaking(Box::<Handshake>::default()),
+                phase: Phase::Handshaking(Box::new(Handshake::new(refuse))),
                 decoder: Decoder::default(),
                 state: None,
                 subscriptions: Subscriptions::new(),
@@ -217,10 +217,8 @@ impl Shard {
                 compression: Compression::None,
                 paused: false,
                 watched: false,
-                refuse,
                 address: None,
                 is_trusted: false,
-                behind_proxy: false,
             }
         });
         self.schedule(key);

@@ -32,7 +32,7 @@ pub enum FrameKind {
     Private,
     /// A Close frame: always finds room, as it is the last.
     Last,
-    /// What has been through its connection's [`wire`](super::wire): it goes out as it is, before
+    /// What has been through its connection's `wire`: it goes out as it is, before
     /// anything else, since what follows builds upon it.
     Sealed,
 }

@@ -36,8 +36,12 @@ class TlsFront:
             host, port, ssl=self.context, server_hostname="localhost"
         )
         pumps = [pump(reader, sealed_writer), pump(sealed_reader, writer)]
+        pumps = [asyncio.ensure_future(one) for one in pumps]
         # TLS has no half of a connection: either end is the end.
-        await asyncio.wait([asyncio.ensure_future(one) for one in pumps], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        for one in pumps:
+            one.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
         for one in (writer, sealed_writer):
             one.close()
 
