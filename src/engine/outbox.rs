@@ -221,10 +221,12 @@ impl Outbox {
     /// Leaves only what a connection that is being closed still owes: the frame that has begun, what is
     /// sealed, or the response to its request, without which a Close frame would be no answer.
     pub fn truncate_to_started(&mut self) {
-        let is_owed = |head: &Slice| {
-            self.head_sent > 0 || matches!(head.kind, FrameKind::Response | FrameKind::Sealed)
-        };
-        let owed = usize::from(self.slices.front().is_some_and(is_owed));
+        // All that is sealed: what was left out could not be decrypted around.
+        let is_sealed = |slice: &Slice| slice.kind == FrameKind::Sealed;
+        let is_owed = |head: &Slice| self.head_sent > 0 || head.kind == FrameKind::Response;
+        let sealed = self.slices.iter().take_while(|slice| is_sealed(slice));
+        let head = usize::from(self.slices.front().is_some_and(is_owed));
+        let owed = sealed.count().max(head);
         self.slices.truncate(owed);
         self.bytes = self.slices.iter().map(Slice::cost).sum();
         self.publication_bytes = self.slices.iter().map(Slice::publication_cost).sum();

@@ -121,16 +121,27 @@ impl Scratch {
     /// Encrypts what is in `plain` if there is TLS; otherwise that is what is sent.
     fn seal(&mut self, wire: &mut Wire, is_last: bool) -> Result<(), TlsError> {
         match &mut wire.tls {
-            Some(session) => {
-                session.seal(&self.plain, &mut self.sealed)?;
-                if is_last {
-                    session.seal_end(&mut self.sealed)?;
-                }
+            Some(session) => encrypt(session, &self.plain, is_last, &mut self.sealed),
+            None => {
+                std::mem::swap(&mut self.plain, &mut self.sealed);
+                Ok(())
             }
-            None => std::mem::swap(&mut self.plain, &mut self.sealed),
         }
-        Ok(())
     }
+}
+
+/// Appends `plain` encrypted, and behind what is the last of all the end of TLS.
+fn encrypt(
+    session: &mut TlsSession,
+    plain: &[u8],
+    is_last: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), TlsError> {
+    session.seal(plain, out)?;
+    if is_last {
+        session.seal_end(out)?;
+    }
+    Ok(())
 }
 
 /// What became of sealed bytes.
@@ -177,13 +188,7 @@ impl Shard {
             return None;
         }
         scratch.clear();
-        Some(session.seal(plain, &mut scratch.sealed).and_then(|()| {
-            if is_closing {
-                session.seal_end(&mut scratch.sealed)
-            } else {
-                Ok(())
-            }
-        }))
+        Some(encrypt(session, plain, is_closing, &mut scratch.sealed))
     }
 
     /// Sends what is sealed, and keeps what is not taken of it.

@@ -147,7 +147,8 @@ pub fn frames_of(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let first = *bytes.first()?;
         let len = if first & FIN_BIT != 0 {
-            first_frame_len(bytes)
+            let (header_len, payload_len) = layout(bytes);
+            header_len + payload_len
         } else {
             bytes.len()
         };
@@ -157,15 +158,17 @@ pub fn frames_of(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn first_frame_len(bytes: &[u8]) -> usize {
-    let long = |from: usize, to: usize| {
-        let digits = bytes[from..to].iter();
-        digits.fold(0, |length, &byte| length << 8 | usize::from(byte))
+/// Bytes of the header of the frame at the front of `bytes`, and of its payload.
+fn layout(bytes: &[u8]) -> (usize, usize) {
+    let long = |header_len: usize| {
+        let digits = bytes[2..header_len].iter();
+        let len = digits.fold(0, |length, &byte| length << 8 | usize::from(byte));
+        (header_len, len)
     };
     match bytes[1] & LENGTH_BITS {
-        LENGTH_CODE_2_BYTES => 4 + long(2, 4),
-        LENGTH_CODE_8_BYTES => SERVER_HEADER_BYTES_MAX + long(2, SERVER_HEADER_BYTES_MAX),
-        code => 2 + usize::from(code),
+        LENGTH_CODE_2_BYTES => long(4),
+        LENGTH_CODE_8_BYTES => long(SERVER_HEADER_BYTES_MAX),
+        code => (2, usize::from(code)),
     }
 }
 
@@ -180,11 +183,7 @@ pub fn data_payload_len(frame: &[u8]) -> Option<usize> {
 
 /// The payload of a whole frame that was written here.
 pub(super) fn payload_of(frame: &[u8]) -> &[u8] {
-    let header_len = match frame[1] & LENGTH_BITS {
-        LENGTH_CODE_2_BYTES => 4,
-        LENGTH_CODE_8_BYTES => SERVER_HEADER_BYTES_MAX,
-        _ => 2,
-    };
+    let (header_len, _) = layout(frame);
     &frame[header_len..]
 }
 

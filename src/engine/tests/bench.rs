@@ -346,22 +346,10 @@ impl Bench {
 
     pub(super) fn got(&mut self, key: Key) -> Vec<Got> {
         let bytes = self.sockets.received.remove(&key).unwrap_or_default();
-        let mut rest = match bytes.strip_prefix(b"HTTP/1.1 101") {
-            Some(_) => {
-                let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-                &bytes[end.expect("a whole head") + 4..]
-            }
-            None => &bytes[..],
-        };
         let mut got = Vec::new();
-        while let [first, len, ..] = *rest {
-            let (start, len) = match len {
-                126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
-                len => (2, usize::from(len)),
-            };
-            let payload = &rest[start..start + len];
+        for (frame, payload) in frames_in(&bytes) {
             let words = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-            got.push(match first {
+            got.push(match frame[0] {
                 0x81 => Got::Text(words(payload)),
                 0x89 => Got::Ping,
                 0x8a => Got::Pong,
@@ -372,9 +360,7 @@ impl Bench {
                 ),
                 other => panic!("frame {other:#x}"),
             });
-            rest = &rest[start + len..];
         }
-        assert!(rest.is_empty(), "a part of a frame: {rest:?}");
         got
     }
 
@@ -387,4 +373,27 @@ impl Bench {
     pub(super) fn ops(&mut self) -> Vec<(Key, SocketOp)> {
         std::iter::from_fn(|| self.shard.poll_socket_op()).collect()
     }
+}
+
+/// What a client has received, behind the answer to its request if that is there: each frame, and its
+/// payload.
+pub(super) fn frames_in(bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let mut rest = match bytes.strip_prefix(b"HTTP/1.1 101") {
+        Some(_) => {
+            let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+            &bytes[end.expect("a whole head") + 4..]
+        }
+        None => bytes,
+    };
+    let mut frames = Vec::new();
+    while let [_, len, ..] = *rest {
+        let (start, len) = match len {
+            126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
+            len => (2, usize::from(len)),
+        };
+        frames.push((&rest[..start + len], &rest[start..start + len]));
+        rest = &rest[start + len..];
+    }
+    assert!(rest.is_empty(), "a part of a frame: {rest:?}");
+    frames
 }

@@ -98,32 +98,19 @@ impl Client {
     /// The frames that have come since the last time, and what they say; a Close is its code.
     fn got(&mut self, bench: &mut Bench) -> Vec<(Vec<u8>, String)> {
         let bytes = bench.sockets.received.remove(&self.key).unwrap_or_default();
-        let mut rest = match bytes.strip_prefix(b"HTTP/1.1 101") {
-            Some(_) => {
-                let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-                &bytes[end.expect("a whole head") + 4..]
-            }
-            None => &bytes[..],
-        };
         let mut got = Vec::new();
-        while let [first, len, ..] = *rest {
-            let (start, len) = match len {
-                126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
-                len => (2, usize::from(len)),
-            };
-            let (frame, payload) = (&rest[..start + len], &rest[start..start + len]);
+        for (frame, payload) in frames_in(&bytes) {
             let mut text = payload.to_vec();
-            if first == 0xc1 {
+            if frame[0] == 0xc1 {
                 text.clear();
                 let opened = self.inflater.inflate(payload, 100_000, &mut text);
                 opened.expect("what a client can inflate");
-            } else if first == 0x88 {
+            } else if frame[0] == 0x88 {
                 text = u16::from_be_bytes([payload[0], payload[1]])
                     .to_string()
                     .into_bytes();
             }
             got.push((frame.to_vec(), String::from_utf8(text).expect("text")));
-            rest = &rest[start + len..];
         }
         got
     }
