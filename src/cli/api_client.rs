@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -14,12 +15,13 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout_at;
+use tokio_rustls::TlsConnector;
 
-use super::connect::{
-    ANSWER_TIMEOUT, UrlFlag, cannot_connect, connect_tcp, host_and_port, in_words,
-};
+use super::connect::{ANSWER_TIMEOUT, UrlFlag, cannot_connect, connect_tcp, in_words};
 use super::failure::Failure;
+use super::trust::{ServerTls, Trust};
 
 /// What leads to the API.
 const URL_FLAG: UrlFlag = UrlFlag {
@@ -47,6 +49,7 @@ pub(super) struct Api {
     /// Its path: a whole URL in a request is for proxies.
     path: Uri,
     token: Option<Token>,
+    tls: Option<ServerTls>,
 }
 
 /// What the API may demand.
@@ -99,6 +102,9 @@ struct Refusal {
 enum Trouble {
     #[error("{}", in_words(.0))]
     Socket(#[from] io::Error),
+    /// Before anything was sent.
+    #[error("{}", in_words(.0))]
+    Tls(io::Error),
     #[error("{}", cause_in_words(.0))]
     Http(#[from] hyper::Error),
     #[error("the answer is too long")]
@@ -107,7 +113,11 @@ enum Trouble {
 
 impl Api {
     /// The API with this base URL.
-    pub(super) fn new(base_url: &str, token: Option<Token>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        base_url: &str,
+        token: Option<Token>,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
         let base = URL_FLAG.parse(base_url)?;
         let authority = base.authority().map_or("", |authority| authority.as_str());
         if authority.contains('@') {
@@ -119,11 +129,16 @@ impl Api {
         }
         let no_url = || URL_FLAG.refuse(base_url, "is not a URL");
         let path = format!("{}{PUBLISH_PATH}", base.path().trim_end_matches('/'));
-        let (host, port) = host_and_port(&base);
+        let (host, port) = URL_FLAG.host_and_port(&base);
+        let (scheme, tls) = match URL_FLAG.has_tls(&base) {
+            true => (URL_FLAG.scheme_with_tls, Some(trust.tls(&host)?)),
+            false => (URL_FLAG.scheme, None),
+        };
         Ok(Self {
-            url: format!("http://{authority}{path}"),
+            url: format!("{scheme}://{authority}{path}"),
             host,
             port,
+            tls,
             host_header: HeaderValue::from_str(authority).map_err(|_| no_url())?,
             path: path.parse().map_err(|_| no_url())?,
             token,
@@ -152,11 +167,24 @@ impl Api {
         }
     }
 
-    /// Sends the request; the answer's status and body.
+    /// Sends the request, through TLS if need be; the answer's status and body.
     async fn exchange(&self, tcp: TcpStream, body: Bytes) -> Result<(StatusCode, Bytes), Trouble> {
         tcp.set_nonblocking(true)?;
-        let stream = TokioIo::new(tokio::net::TcpStream::from_std(tcp)?);
-        let (mut sender, connection) = http1::handshake(stream).await?;
+        let tcp = tokio::net::TcpStream::from_std(tcp)?;
+        let Some(ServerTls { config, name }) = &self.tls else {
+            return self.ask(tcp, body).await;
+        };
+        let connector = TlsConnector::from(Arc::clone(config));
+        let stream = connector.connect(name.clone(), tcp).await;
+        self.ask(stream.map_err(Trouble::Tls)?, body).await
+    }
+
+    async fn ask(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), Trouble> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // It moves the bytes. What ends it early ends the request too, and is told there.
         tokio::spawn(connection);
         let response = sender.send_request(self.request(body)).await?;
@@ -250,6 +278,9 @@ impl Api {
 
     fn no_answer(&self, trouble: &Trouble) -> Failure {
         let (url, example) = (&self.url, URL_FLAG.example);
+        if let Trouble::Tls(error) = trouble {
+            return cannot_connect(url, error);
+        }
         if trouble.is_of_a_stranger() {
             return Failure::world(format!(
                 "{url} does not answer as shardcast's API would: {trouble}; --api takes the API's base \
@@ -274,7 +305,7 @@ impl Trouble {
     /// Whether the peer spoke, and not as the API would.
     fn is_of_a_stranger(&self) -> bool {
         match self {
-            Self::Socket(_) => false,
+            Self::Socket(_) | Self::Tls(_) => false,
             Self::TooLong => true,
             // Who speaks before he is asked has the request canceled for a reason of HTTP's.
             Self::Http(error) => {

@@ -5,14 +5,14 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
+use rustls::{ClientConnection, StreamOwned};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, HandshakeError, Message, Utf8Bytes, WebSocket};
 
-use super::connect::{
-    ANSWER_TIMEOUT, UrlFlag, cannot_connect, connect_tcp, host_and_port, in_words,
-};
+use super::connect::{ANSWER_TIMEOUT, UrlFlag, cannot_connect, connect_tcp, in_words};
 use super::failure::Failure;
 use super::frames::{self, ServerFrame};
+use super::trust::{ServerTls, Trust};
 
 /// What leads to a strav endpoint.
 const URL_FLAG: UrlFlag = UrlFlag {
@@ -31,19 +31,29 @@ const KEEPALIVE_PROBES: u32 = 3;
 /// A connection to a strav endpoint.
 pub(super) struct Client {
     url: String,
-    socket: WebSocket<DeadlineStream>,
+    socket: WebSocket<ServerStream>,
 }
 
 impl Client {
     /// Connects and upgrades, within [`ANSWER_TIMEOUT`] as a whole.
-    pub(super) fn connect(url: &str) -> Result<Self, Failure> {
+    pub(super) fn connect(url: &str, trust: &Trust) -> Result<Self, Failure> {
         let deadline = Instant::now() + ANSWER_TIMEOUT;
-        let (host, port) = host_and_port(&URL_FLAG.parse(url)?);
-        let tcp = connect_tcp(host, port, deadline).map_err(|error| cannot_connect(url, &error))?;
-        tune(&tcp).map_err(|error| cannot_connect(url, &error))?;
+        let uri = URL_FLAG.parse(url)?;
+        let (host, port) = URL_FLAG.host_and_port(&uri);
+        let tls = match URL_FLAG.has_tls(&uri) {
+            true => Some(trust.tls(&host)?),
+            false => None,
+        };
+        let cannot = |error: io::Error| cannot_connect(url, &error);
+        let tcp = connect_tcp(host, port, deadline).map_err(cannot)?;
+        tune(&tcp).map_err(cannot)?;
         let stream = DeadlineStream {
             tcp,
             deadline: Some(deadline),
+        };
+        let stream = match tls {
+            Some(tls) => ServerStream::with_tls(stream, tls).map_err(cannot)?,
+            None => ServerStream::Plain(stream),
         };
         let (socket, _response) =
             tungstenite::client(url, stream).map_err(|error| cannot_upgrade(url, error))?;
@@ -55,7 +65,7 @@ impl Client {
 
     /// Until when the server must have answered; `None`: it may stay silent for ever.
     pub(super) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.socket.get_mut().deadline = deadline;
+        self.socket.get_mut().tcp_mut().deadline = deadline;
     }
 
     /// Sends one frame.
@@ -113,7 +123,7 @@ impl Client {
             // Without a deadline it is the kernel that gave up: the connection was there and is gone.
             Error::Io(error)
                 if error.kind() == io::ErrorKind::TimedOut
-                    && self.socket.get_ref().deadline.is_some() =>
+                    && self.socket.get_ref().tcp().deadline.is_some() =>
             {
                 let seconds = ANSWER_TIMEOUT.as_secs();
                 return Failure::world(format!(
@@ -125,6 +135,62 @@ impl Client {
             error => error.to_string(),
         };
         Failure::world(format!("connection to {url} lost: {why}"))
+    }
+}
+
+/// The way to the server.
+enum ServerStream {
+    Plain(DeadlineStream),
+    Tls(Box<StreamOwned<ClientConnection, DeadlineStream>>),
+}
+
+impl ServerStream {
+    /// Does the handshake, so that what is wrong with it is not taken for a fault of what comes next.
+    fn with_tls(mut stream: DeadlineStream, tls: ServerTls) -> io::Result<Self> {
+        let mut tls = ClientConnection::new(tls.config, tls.name).map_err(io::Error::other)?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut stream)?;
+        }
+        Ok(Self::Tls(Box::new(StreamOwned::new(tls, stream))))
+    }
+
+    fn tcp(&self) -> &DeadlineStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => &stream.sock,
+        }
+    }
+
+    fn tcp_mut(&mut self) -> &mut DeadlineStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+impl Read for ServerStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for ServerStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) const API: &str = "api";
 pub(super) const APP: &str = "app";
 pub(super) const JSON: &str = "json";
 pub(super) const COUNT: &str = "count";
+pub(super) const TLS_CA: &str = "tls-ca";
 
 /// Names of what `check --explain` is asked.
 pub(super) const EXPLAIN: &str = "explain";

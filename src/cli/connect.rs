@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use http::Uri;
 
 use super::failure::Failure;
+use super::trust;
 
 /// How long the server may take to answer: to connect, to upgrade, to accept or refuse.
 ///
@@ -31,14 +32,11 @@ pub(super) struct UrlFlag {
 }
 
 impl UrlFlag {
-    /// Reads a URL of this scheme, with a host.
+    /// Reads a URL of either scheme, with a host.
     pub(super) fn parse(&self, url: &str) -> Result<Uri, Failure> {
         let uri: Uri = url.parse().map_err(|_| self.refuse(url, "is not a URL"))?;
         match uri.scheme_str() {
-            Some(scheme) if scheme == self.scheme => {}
-            Some(scheme) if scheme == self.scheme_with_tls => {
-                return Err(self.refuse(url, "needs TLS, which this client does not speak"));
-            }
+            Some(scheme) if [self.scheme, self.scheme_with_tls].contains(&scheme) => {}
             _ => return Err(self.refuse(url, &format!("is not {}", self.kind))),
         }
         if uri.host().is_none_or(str::is_empty) {
@@ -47,19 +45,26 @@ impl UrlFlag {
         Ok(uri)
     }
 
+    /// Whether such a URL leads to a server that speaks TLS.
+    pub(super) fn has_tls(&self, uri: &Uri) -> bool {
+        uri.scheme_str() == Some(self.scheme_with_tls)
+    }
+
+    /// Where such a URL leads.
+    pub(super) fn host_and_port(&self, uri: &Uri) -> (String, u16) {
+        let host = uri.host().unwrap_or_default();
+        // The brackets of an IPv6 address belong to the URL, not to the address.
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        // WebSockets have the ports of HTTP.
+        let default_port = if self.has_tls(uri) { 443 } else { 80 };
+        (host.to_owned(), uri.port_u16().unwrap_or(default_port))
+    }
+
     /// Says why a URL cannot be used, and how one looks that can.
     pub(super) fn refuse(&self, url: &str, problem: &str) -> Failure {
         let Self { flag, example, .. } = self;
         Failure::usage(format!("{flag}: {url:?} {problem}; write it as {example}"))
     }
-}
-
-/// Where a URL leads. Both schemes have the same default port.
-pub(super) fn host_and_port(uri: &Uri) -> (String, u16) {
-    let host = uri.host().unwrap_or_default();
-    // The brackets of an IPv6 address belong to the URL, not to the address.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    (host.to_owned(), uri.port_u16().unwrap_or(80))
 }
 
 /// Tries each address of the host in turn.
@@ -99,7 +104,7 @@ pub(super) fn cannot_connect(url: &str, error: &io::Error) -> Failure {
         }
         _ => "",
     };
-    let why = in_words(error);
+    let why = trust::explain(error).unwrap_or_else(|| in_words(error));
     Failure::world(format!("cannot connect to {url}: {why}{hint}"))
 }
 
@@ -131,9 +136,11 @@ mod tests {
             ("ws://127.0.0.1:7001/_broadcast", "127.0.0.1", 7001),
             ("ws://[::1]:7001/x", "::1", 7001),
             ("ws://example.org", "example.org", 80),
+            ("wss://example.org/live", "example.org", 443),
+            ("wss://example.org:8443", "example.org", 8443),
         ] {
             assert_eq!(
-                host_and_port(&URL_FLAG.parse(url).unwrap()),
+                URL_FLAG.host_and_port(&URL_FLAG.parse(url).unwrap()),
                 (host.to_owned(), port)
             );
         }
@@ -143,7 +150,7 @@ mod tests {
     fn url_that_cannot_work_is_refused_with_an_example() {
         for (url, problem) in [
             ("http://x/", "is not a WebSocket URL"),
-            ("wss://x/", "needs TLS"),
+            ("https://x/", "is not a WebSocket URL"),
             ("127.0.0.1:7001", "is not a WebSocket URL"),
             ("/_broadcast", "is not a WebSocket URL"),
             ("ws://a b/", "is not a URL"),

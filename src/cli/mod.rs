@@ -19,6 +19,7 @@ mod publish;
 mod serve;
 mod sources;
 mod subscribe;
+mod trust;
 
 use std::env;
 use std::process::ExitCode;

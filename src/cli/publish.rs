@@ -15,6 +15,7 @@ use super::connect::ANSWER_TIMEOUT;
 use super::failure::Failure;
 use super::frames::{self, ServerFrame};
 use super::sources;
+use super::trust::Trust;
 use crate::service::ApiToken;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
@@ -22,8 +23,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let channel = text(CHANNEL).expect("clap demands it");
     let event = text(EVENT).expect("clap demands it");
     let url = text(URL).expect("it has a default");
+    let trust = Trust::new(matches);
     let api = text(API)
-        .map(|url| Api::new(url, read_token(matches)?))
+        .map(|url| Api::new(url, read_token(matches)?, &trust))
         .transpose()?;
     let data = match text(DATA).map(String::as_str) {
         Some("-") => Some(read_stdin()?),
@@ -36,7 +38,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 
     match api {
         None => {
-            publish(url, channel, event, data)?;
+            publish(url, &trust, channel, event, data)?;
             eprintln!("published");
         }
         Some(api) => {
@@ -76,9 +78,15 @@ fn read_token(matches: &ArgMatches) -> Result<Option<Token>, Failure> {
 /// A server handles the frames of one connection in order. So a `sub` for a channel that nobody
 /// uses is sent behind the `pub`: whatever the server has against the publish, it says before it
 /// answers the `sub`.
-fn publish(url: &str, channel: &str, event: &str, data: Option<&RawValue>) -> Result<(), Failure> {
+fn publish(
+    url: &str,
+    trust: &Trust,
+    channel: &str,
+    event: &str,
+    data: Option<&RawValue>,
+) -> Result<(), Failure> {
     let probe = probe_channel();
-    let mut client = Client::connect(url)?;
+    let mut client = Client::connect(url, trust)?;
     client.set_deadline(Some(Instant::now() + ANSWER_TIMEOUT));
     client.send(frames::publish(channel, event, data))?;
     client.send(frames::subscribe(&probe))?;

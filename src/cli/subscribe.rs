@@ -15,6 +15,7 @@ use super::connect::ANSWER_TIMEOUT;
 use super::failure::Failure;
 use super::frames::{self, ServerFrame};
 use super::publish::ShellQuoted;
+use super::trust::Trust;
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     end_on_interrupt()
@@ -29,7 +30,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         lines_left: matches.get_one(COUNT).copied(),
     };
 
-    let mut client = Client::connect(url)?;
+    let mut client = Client::connect(url, &Trust::new(matches))?;
     client.set_deadline(Some(Instant::now() + ANSWER_TIMEOUT));
     for channel in &channels {
         client.send(frames::subscribe(channel))?;

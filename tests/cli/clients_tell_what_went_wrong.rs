@@ -52,8 +52,8 @@ fn flags_of_the_api_that_cannot_work_are_refused() {
     let url = "http://127.0.0.1:7002";
     for (flags, said) in [
         (
-            ["--api", "https://127.0.0.1:7002"].as_slice(),
-            "error: --api: \"https://127.0.0.1:7002\" needs TLS, which this client does not speak; \
+            ["--api", "wss://127.0.0.1:7002"].as_slice(),
+            "error: --api: \"wss://127.0.0.1:7002\" is not an HTTP URL; \
              write it as http://127.0.0.1:7002\n",
         ),
         (

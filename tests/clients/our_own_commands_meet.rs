@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::on_each_driver;
+use crate::support::tls::Identity;
 
 #[test]
 fn subscribe_prints_what_publish_sends() {
@@ -56,9 +57,64 @@ fn refusals_and_the_end_of_the_server_are_told() {
     });
 }
 
+#[test]
+fn over_tls_they_believe_whom_they_are_told_to() {
+    let (identity, stranger) = (Identity::new("127.0.0.1"), Identity::new("127.0.0.1"));
+    let (cert, key) = (identity.cert(), identity.key());
+    let flags = ["--tls-cert", &cert, "--tls-key", &key, "--api-tls"];
+    on_each_driver(
+        &[&["--allow-publish", "demo"], &flags[..]].concat(),
+        |server| {
+            let url = server.url().replace("ws://", "wss://");
+            let api = server
+                .banner
+                .lines()
+                .find_map(|line| line.trim().strip_prefix("api "));
+            let api = api.expect("the banner names it").trim();
+            assert!(api.starts_with("https://"), "{api}");
+            let subscriber = subscribe(&url, &["demo", "--count", "2", "--tls-ca", &cert]);
+            for way in [["--url", &url], ["--api", api]] {
+                let args = ["demo", "hello", "1", way[0], way[1], "--tls-ca"];
+                let output = run("publish", &[&args, &[cert.as_str()][..]].concat(), "");
+                assert!(output.status.success(), "{output:?}");
+
+                for (ca, what_helps) in [
+                    (
+                        stranger.cert(),
+                        "nobody who is believed vouches for its certificate",
+                    ),
+                    (identity.key(), "holds no certificate in PEM"),
+                    ("no such file".to_owned(), "cannot be read"),
+                ] {
+                    let output = run("publish", &[&args, &[ca.as_str()][..]].concat(), "");
+                    assert!(!output.status.success());
+                    let said = String::from_utf8(output.stderr).expect("text");
+                    assert!(said.contains(what_helps), "{said}");
+                }
+            }
+            let output = subscriber.wait_with_output().expect("our own child");
+            let printed = String::from_utf8(output.stdout).expect("text");
+            assert_eq!(printed, "demo hello 1\ndemo hello 1\n");
+        },
+    );
+}
+
+#[test]
+fn server_without_tls_is_told_from_one_whose_certificate_is_wrong() {
+    on_each_driver(&[], |server| {
+        let url = server.url().replace("ws://", "wss://");
+        let identity = Identity::new("127.0.0.1");
+        let args = ["demo", "hello", "--url", &url, "--tls-ca", &identity.cert()];
+        let output = run("publish", &args, "");
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(said.contains("it does not speak TLS there"), "{said}");
+    });
+}
+
 /// A subscriber that has said that it is subscribed.
 fn subscribe(url: &str, args: &[&str]) -> Child {
-    let mut child = shardcast("subscribe", url, args)
+    let mut child = shardcast("subscribe", &[args, &["--url", url]].concat())
         .stdin(Stdio::null())
         .spawn()
         .expect("the binary runs");
@@ -72,7 +128,11 @@ fn subscribe(url: &str, args: &[&str]) -> Child {
 }
 
 fn publish(url: &str, args: &[&str], input: &str) -> Output {
-    let mut child = shardcast("publish", url, args)
+    run("publish", &[args, &["--url", url]].concat(), input)
+}
+
+fn run(command: &str, args: &[&str], input: &str) -> Output {
+    let mut child = shardcast(command, args)
         .stdin(Stdio::piped())
         .spawn()
         .expect("the binary runs");
@@ -83,9 +143,9 @@ fn publish(url: &str, args: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("our own child")
 }
 
-fn shardcast(command: &str, url: &str, args: &[&str]) -> Command {
+fn shardcast(command: &str, args: &[&str]) -> Command {
     let mut shardcast = Command::new(env!("CARGO_BIN_EXE_shardcast"));
-    shardcast.arg(command).args(args).args(["--url", url]);
+    shardcast.arg(command).args(args);
     shardcast.stdout(Stdio::piped()).stderr(Stdio::piped());
     shardcast
 }

@@ -11,7 +11,9 @@ use rustls::client::{ClientConnection, Resumption};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, HandshakeKind, RootCertStore, SignatureScheme};
+use rustls::{
+    CipherSuite, ClientConfig, DigitallySignedStruct, HandshakeKind, RootCertStore, SignatureScheme,
+};
 
 use self::tickets::Tickets;
 use crate::failure::Failure;
@@ -65,7 +67,7 @@ impl ClientTls {
         let usage = |why: String| Failure::Usage(why);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| usage(format!("--url: {host:?} is no name for TLS: {error}")))?;
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(as_browsers(aws_lc_rs::default_provider()));
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| Failure::system("cannot set up TLS", error))?;
@@ -112,6 +114,19 @@ impl Secured {
             is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         })
     }
+}
+
+/// Prefers what browsers prefer, AES with 128 bits: a server that lets its clients choose does the same work for them.
+fn as_browsers(mut provider: CryptoProvider) -> CryptoProvider {
+    provider.cipher_suites.sort_by_key(|suite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        )
+    });
+    provider
 }
 
 fn read_roots(file: &Path) -> Result<RootCertStore, Failure> {

@@ -7,7 +7,7 @@ fn api(token: Option<&'static str>) -> Api {
         bearer: HeaderValue::from_static("Bearer hunter2"),
         given_by: given_by.to_owned(),
     });
-    Api::new("http://api.internal:7002", token).unwrap()
+    Api::new("http://api.internal:7002", token, &Trust::System).unwrap()
 }
 
 fn refused(api: &Api, status: u16, body: &str) -> String {
@@ -26,20 +26,22 @@ fn base_url_may_have_a_path_before_the_apis_own() {
             "http://x/behind/proxy/v1/publish",
         ),
     ] {
-        assert_eq!(Api::new(base, None).unwrap().url, url);
+        assert_eq!(Api::new(base, None, &Trust::System).unwrap().url, url);
     }
 }
 
 #[test]
 fn base_url_that_cannot_work_is_refused_with_an_example() {
     for (url, problem) in [
-        ("https://x", "needs TLS, which this client does not speak"),
+        ("wss://x", "is not an HTTP URL"),
         ("ws://x", "is not an HTTP URL"),
         ("127.0.0.1:7002", "is not an HTTP URL"),
         ("http://me:secret@x", "names a user"),
         ("http://x/?app=shop", "has a query"),
     ] {
-        let failure = Api::new(url, None).err().expect("it is refused");
+        let failure = Api::new(url, None, &Trust::System)
+            .err()
+            .expect("it is refused");
         let message = failure.message();
         assert!(message.starts_with("--api: "), "{message}");
         assert!(message.contains(problem), "{message}");

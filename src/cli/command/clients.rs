@@ -1,9 +1,11 @@
 //! The command line of the two clients.
 
+use std::path::PathBuf;
+
 use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::{API, APP, CHANNEL, COUNT, DATA, EVENT, JSON, PUBLISH, SUBSCRIBE, URL};
+use super::{API, APP, CHANNEL, COUNT, DATA, EVENT, JSON, PUBLISH, SUBSCRIBE, TLS_CA, URL};
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::config::options;
 
@@ -27,6 +29,7 @@ Examples:
   shardcast subscribe demo
   shardcast subscribe orders.42 orders.43 --json
   shardcast subscribe demo --count 1                wait for one message
+  shardcast subscribe demo --url wss://live.example.com/_broadcast
 
 Each message is one line: channel, event, data. Notices go to standard error.
 Exit codes: 0 ended by Ctrl-C or --count, 1 refused, not reachable or cut off, 2 asked wrongly.";
@@ -49,6 +52,7 @@ pub(super) fn publish() -> Command {
         )
         .arg(url_arg())
         .args(api_args())
+        .arg(tls_ca_arg())
 }
 
 pub(super) fn subscribe() -> Command {
@@ -62,6 +66,7 @@ pub(super) fn subscribe() -> Command {
                 .help("What to listen to"),
         )
         .arg(url_arg())
+        .arg(tls_ca_arg())
         .arg(
             Arg::new(JSON)
                 .long(JSON)
@@ -96,6 +101,14 @@ fn url_arg() -> Arg {
         .value_name("URL")
         .default_value("ws://127.0.0.1:7001/_broadcast")
         .help("A strav endpoint of the server")
+}
+
+fn tls_ca_arg() -> Arg {
+    Arg::new(TLS_CA)
+        .long(TLS_CA)
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help("For wss:// and https://: believe whom these certificates vouch for, in PEM [default: whom the system believes]")
 }
 
 /// What leads a publication through the HTTP API instead.
