@@ -375,6 +375,18 @@ mod tests {
     }
 
     #[test]
+    fn truncate_leaves_all_that_is_sealed() {
+        for begun in [0, 1] {
+            let mut outbox = full([Publication; 3], Close);
+            outbox.push_started(Rc::from(&b"1111"[..]), FrameKind::Sealed, begun);
+            outbox.push_sealed(Rc::from(&b"2222"[..]));
+            assert_eq!(outbox.sealed(), Some(&b"1111"[begun..]));
+            outbox.truncate_to_started();
+            assert_eq!(drain(&mut outbox), &"11112222"[begun..]);
+        }
+    }
+
+    #[test]
     fn front_gathers_up_to_one_send() {
         let mut outbox = Outbox::default();
         let big: Rc<[u8]> = Rc::from(vec![1; OUTBOX_GATHER_BYTES / 2]);
