@@ -19,7 +19,7 @@ use shardcast::engine::flush::Sink;
 use shardcast::engine::interest::Interest;
 use shardcast::engine::mailbox::connect;
 use shardcast::engine::publication::{AppId, Audience, DataKind, MessageId, Origin, Publication};
-use shardcast::engine::rules::Rules;
+use shardcast::engine::rules::{Grant, PublishPattern, Rules};
 use shardcast::engine::shard::{Shard, ShardConfig};
 
 /// The instant at which everything here happens.
@@ -77,10 +77,21 @@ pub(crate) fn publication(topic: &str) -> Publication<'_> {
 
 /// A client's text frame under an all-zero mask.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
-    assert!(text.len() < 126);
-    let mut bytes = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    let len = u16::try_from(text.len()).expect("a short text");
+    let mut bytes = match len {
+        0..126 => vec![0x81, 0x80 | len as u8],
+        _ => [&[0x81, 0x80 | 126], &len.to_be_bytes()[..]].concat(),
+    };
+    bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(text.as_bytes());
     bytes
+}
+
+fn all_may_publish() -> Rules {
+    let mut rules = Rules::default();
+    let all = PublishPattern::parse("*").expect("a pattern");
+    rules.add_publish(all, Grant::Allow);
+    rules
 }
 
 /// A shard whose one endpoint speaks strav, with `subscribers` connections, number `n` of which is
@@ -95,7 +106,7 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
             dialect: Box::new(Strav),
             origins: Vec::new(),
             door: Door::default(),
-            decider: Box::new(Rules::default()),
+            decider: Box::new(all_may_publish()),
             deflate: DeflateConfig::default(),
             limits: ConnLimits {
                 message_bytes_max: 64 * 1024,
@@ -125,15 +136,21 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
     };
     let mut shard = Shard::new(config, NOW);
     for number in 0..subscribers {
-        let key = shard.handle_accepted(NOW, PEER).expect("room");
-        let mut head =
-            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-                .to_vec();
-        head.extend(frame(&format!(r#"{{"t":"sub","c":"{}"}}"#, topic(number))));
-        shard.handle_bytes(NOW, key, &mut head);
+        let key = open(&mut shard);
+        let mut frame = frame(&format!(r#"{{"t":"sub","c":"{}"}}"#, topic(number)));
+        shard.handle_bytes(NOW, key, &mut frame);
     }
     assert_eq!(shard.topics().subscriptions(), subscribers as usize);
     assert!(shard.flush(NOW, &mut NullSink::default(), usize::MAX));
     shard
+}
+
+/// One more connection, which is a WebSocket when this returns.
+pub(crate) fn open(shard: &mut Shard) -> Key {
+    let key = shard.handle_accepted(NOW, PEER).expect("room");
+    let mut head = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        .to_vec();
+    shard.handle_bytes(NOW, key, &mut head);
+    key
 }
