@@ -118,6 +118,7 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
                 subscriptions_max: 128,
                 ping_interval_ms: 0,
                 idle_timeout_ms: 0,
+                flush_interval_ms: 0,
             },
         }],
         apps: 1,

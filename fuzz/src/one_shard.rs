@@ -31,6 +31,7 @@ pub(crate) const LIMITS: ConnLimits = ConnLimits {
     subscriptions_max: 4,
     ping_interval_ms: 0,
     idle_timeout_ms: 0,
+    flush_interval_ms: 0,
 };
 
 /// A shard whose connections may do everything and always read.

@@ -65,6 +65,7 @@ fn limits(choices: &mut Choices<'_>) -> ConnLimits {
         subscriptions_max: 3,
         ping_interval_ms: [0, 1_000][choices.below(2)],
         idle_timeout_ms: [0, 3_000][choices.below(2)],
+        flush_interval_ms: [0, 0, 0, 50][choices.below(4)],
     }
 }
 

@@ -102,6 +102,8 @@ pub struct ConnLimits {
     pub ping_interval_ms: u64,
     /// Without any byte from the peer, before it counts as dead.
     pub idle_timeout_ms: u64,
+    /// Between two sends, so that messages go out together; 0 = whenever there are any.
+    pub flush_interval_ms: u64,
 }
 
 /// How fast a connection is read. What comes faster waits in the kernel, and then at the peer.

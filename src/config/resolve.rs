@@ -134,6 +134,7 @@ fn read_limits(reader: &mut Reader<'_>, check_pairs: bool) -> Option<ConnLimits>
     let subscriptions_max = reader.count(&options::MAX_SUBSCRIPTIONS);
     let ping_interval = reader.time(&options::PING_INTERVAL);
     let idle_timeout = reader.time(&options::IDLE_TIMEOUT);
+    let flush_interval = reader.time(&options::FLUSH_INTERVAL);
 
     if check_pairs {
         if let (Some(message), Some(backpressure)) = (message_bytes_max, backpressure_bytes_max) {
@@ -157,6 +158,7 @@ fn read_limits(reader: &mut Reader<'_>, check_pairs: bool) -> Option<ConnLimits>
         subscriptions_max: subscriptions_max??,
         ping_interval_ms: millis(ping_interval?),
         idle_timeout_ms: millis(idle_timeout?),
+        flush_interval_ms: millis(flush_interval?),
     })
 }
 

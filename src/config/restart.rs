@@ -274,6 +274,7 @@ mod tests {
             (&options::DEFLATE_MEMORY_BYTES, "1MiB"),
             (&options::PING_INTERVAL, "1s"),
             (&options::IDLE_TIMEOUT, "2m"),
+            (&options::FLUSH_INTERVAL, "5ms"),
             (&options::HANDSHAKE_TIMEOUT, "1s"),
             (&options::DRAIN_TIMEOUT, "1s"),
             (&options::IGNIS_AUTH_TIMEOUT, "1s"),

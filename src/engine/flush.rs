@@ -28,17 +28,30 @@ impl Shard {
             self.flush_outbox(key, sink);
             sends_left = sends_left.saturating_sub(1);
         }
+        self.delay.open(now, self.wants_flush(), &mut self.log);
         while self.log.is_dirty() {
             if sends_left == 0 && self.log.bytes() < TURN_LOG_BYTES_HIGH {
                 return false;
             }
-            if let Some((slot, list)) = self.log.next_dirty() {
-                self.flush_list(now, slot, list, sink);
+            if let Some((slot, list)) = self.log.next_dirty()
+                && self.flush_list(now, slot, list, sink)
+            {
                 sends_left = sends_left.saturating_sub(1);
             }
         }
-        self.log.clear();
+        if self.delay.close(now) {
+            self.log.clear();
+        } else {
+            self.log.rest();
+        }
         true
+    }
+
+    /// When [`flush`](Self::flush) must be called at the latest, for those whose messages wait for
+    /// each other.
+    #[must_use]
+    pub fn flush_due_ms(&self) -> Option<u64> {
+        self.delay.due_ms()
     }
 
     /// Whether so much is waiting to be sent that a flush should not wait for the turn's end.
@@ -47,21 +60,26 @@ impl Shard {
         self.log.bytes() >= TURN_LOG_BYTES_HIGH
     }
 
-    fn flush_list(&mut self, now: Now, slot: u32, list: Pending, sink: &mut impl Sink) {
+    /// Sends a list, or keeps it where it cannot be sent; `false` if it must wait.
+    fn flush_list(&mut self, now: Now, slot: u32, list: Pending, sink: &mut impl Sink) -> bool {
         let Some(key) = self.conns.key_at(slot) else {
-            return;
+            return true;
         };
         let Some(conn) = self.conns.get(key) else {
-            return;
+            return true;
         };
         if conn.outbox.is_some() {
             self.keep_from(now, key, list, 0);
-            return;
+            return true;
+        }
+        if self.delay.holds(conn.endpoint, slot) {
+            self.log.hold(slot, list);
+            return false;
         }
         // Where TLS is spoken nothing goes out in plaintext, not even before there is a session.
         if self.tls.is_some() || conn.wire.as_ref().is_some_and(|wire| wire.seals()) {
             self.flush_sealed(now, key, list, sink);
-            return;
+            return true;
         }
         let bytes = self.log.contiguous(list);
         let len = bytes.len();
@@ -77,6 +95,7 @@ impl Shard {
             SendOutcome::Blocked => self.keep_from(now, key, list, 0),
             SendOutcome::Failed => self.fail(key),
         }
+        true
     }
 
     /// Keeps what is left of a list after its first `sent` bytes.

@@ -45,6 +45,7 @@ mod session;
 mod tls;
 mod waiting;
 mod wire;
+mod write_delay;
 
 #[cfg(test)]
 mod tests;

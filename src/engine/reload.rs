@@ -21,6 +21,7 @@ impl Shard {
     pub fn replace_endpoint(&mut self, now: Now, index: usize, endpoint: Endpoint) {
         let limits = endpoint.limits;
         let before = std::mem::replace(&mut self.endpoints[index], endpoint).limits;
+        self.delay.renew(&self.endpoints);
         let times_are_same = before.ping_interval_ms == limits.ping_interval_ms
             && before.idle_timeout_ms == limits.idle_timeout_ms;
         if !times_are_same {

@@ -38,6 +38,7 @@ use super::stats::Stats;
 use super::topic_table::{Subscriptions, TopicTable};
 use super::turn_log::{FrameKind, TurnLog};
 use super::wire::Scratch;
+use super::write_delay::WriteDelay;
 use crate::base::ids::{ConnAddress, ConnId, IdKey, ShardId, Ulid, UlidGenerator};
 use crate::base::io::{Flow, SocketOp};
 use crate::base::limits::HandshakeLimits;
@@ -95,6 +96,7 @@ pub struct Shard {
     /// The connections of each user: topics of another kind, which no client can name.
     pub(super) users: TopicTable,
     pub(super) log: TurnLog,
+    pub(super) delay: WriteDelay,
     pub(super) wheel: Wheel<Key>,
     /// Connections whose outbox may go on.
     pub(super) writable: VecDeque<Key>,
@@ -140,6 +142,7 @@ impl Shard {
     #[must_use]
     pub fn new(config: ShardConfig, now: Now) -> Self {
         let mut random = Random::new(config.seed ^ u64::from(config.id.0).rotate_left(32));
+        let delay = WriteDelay::new(&config.endpoints);
         Self {
             id: config.id,
             endpoints: config.endpoints.into_boxed_slice(),
@@ -154,6 +157,7 @@ impl Shard {
             topics: TopicTable::new(config.apps, random.next_u64()),
             users: TopicTable::new(config.apps, random.next_u64()),
             log: TurnLog::default(),
+            delay,
             wheel: Wheel::new(now.monotonic_ms),
             writable: VecDeque::new(),
             stalled: VecDeque::new(),

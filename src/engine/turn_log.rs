@@ -185,6 +185,16 @@ impl TurnLog {
         }
     }
 
+    /// Gives a list back that was taken and is to wait until [`release`](Self::release).
+    pub(super) fn hold(&mut self, slot: u32, list: Pending) {
+        self.pending[slot as usize] = list.0;
+    }
+
+    /// Puts connections whose lists have waited behind those that are to be flushed.
+    pub(super) fn release(&mut self, slots: impl Iterator<Item = u32>) {
+        self.dirty.extend(slots);
+    }
+
     /// Whether some connection has something to be sent.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
@@ -270,9 +280,16 @@ impl TurnLog {
         self.bytes.len() + self.batches.len()
     }
 
+    /// Forgets who has been flushed, and keeps what those have that wait.
+    pub(super) fn rest(&mut self) {
+        debug_assert!(!self.is_dirty(), "somebody would be forgotten");
+        self.dirty.clear();
+        self.flushed = 0;
+    }
+
     /// Starts afresh once every list has been taken.
     pub fn clear(&mut self) {
-        debug_assert!(!self.is_dirty(), "a list would lose its entries");
+        self.rest();
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_CAPACITY_BYTES);
         self.batches.clear();
@@ -280,8 +297,6 @@ impl TurnLog {
         self.entries.clear();
         self.lists.truncate(1);
         self.lists[0].extended = NEVER;
-        self.dirty.clear();
-        self.flushed = 0;
     }
 }
 

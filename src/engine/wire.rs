@@ -209,7 +209,8 @@ impl Shard {
         }
         if let Some(conn) = self.conns.get_mut(key) {
             let outbox = conn.outbox.get_or_insert_with(Box::<Outbox>::default);
-            outbox.push_started(scratch.sealed.as_slice().into(), FrameKind::Sealed, sent);
+            // What has gone out is not needed again: unlike a frame, nobody else has it.
+            outbox.push_started(scratch.sealed[sent..].into(), FrameKind::Sealed, 0);
         }
         self.watch(key);
         Sent::Part

@@ -28,6 +28,7 @@ mod write_watch;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::base::io::Flow;
 use crate::base::slab::Key;
@@ -95,8 +96,8 @@ pub enum ReadEnd {
 /// What the shard does after a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Wait for the next event.
-    Idle,
+    /// Wait for the next event, and at most so long.
+    Idle(Option<Duration>),
     /// There is more to do: look at the sockets without waiting, then take another turn.
     Again,
     /// Close everything and return from [`run_shard`].

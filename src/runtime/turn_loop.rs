@@ -28,12 +28,20 @@ const TURNS_IN_A_ROW: usize = 2;
 /// [`Shard::ring`].
 pub(super) async fn turn_loop<H: Handler>(shard: Rc<Shard<H>>) {
     let mut tick = pin!(sleep(TICK));
+    let mut alarm = Alarm {
+        sleep: pin!(sleep(TICK)),
+        rings_at: Instant::now(),
+    };
     let mut exit_ticks = 0;
     poll_fn(|context| {
         shard.begin_turn(context.waker());
         let ticks = take_ticks(tick.as_mut(), context);
         if !shard.is_exiting() {
-            run_turns(&shard);
+            if let Some(pause) = run_turns(&shard)
+                && alarm.set(pause, context) == Poll::Ready(())
+            {
+                shard.ring();
+            }
             start_watches(&shard);
             return Poll::Pending;
         }
@@ -64,20 +72,51 @@ fn take_ticks(mut tick: Pin<&mut Sleep>, context: &mut Context<'_>) -> u32 {
     1
 }
 
-fn run_turns<H: Handler>(shard: &Shard<H>) {
-    for _ in 0..TURNS_IN_A_ROW {
-        match shard.with_handler(|handler| handler.turn(shard.sockets())) {
-            Turn::Exit => return shard.exit(),
-            Turn::Again => return shard.ring(),
-            Turn::Idle => shard.waker().flag().park(),
+/// Wakes the turn loop between two ticks.
+struct Alarm<'a> {
+    sleep: Pin<&'a mut Sleep>,
+    /// When it rings, or did last.
+    rings_at: Instant,
+}
+
+impl Alarm<'_> {
+    /// Has it ring in so long; `Ready` if that is over already. One that is set to ring before stays so: it
+    /// is set anew then.
+    fn set(&mut self, pause: Duration, context: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        let wanted_at = now + pause;
+        if now < self.rings_at && self.rings_at <= wanted_at {
+            return Poll::Pending;
         }
+        self.rings_at = wanted_at;
+        self.sleep.as_mut().reset(wanted_at);
+        self.sleep.as_mut().poll(context)
+    }
+}
+
+/// How long the next turn may be away at most, where the handler says so.
+fn run_turns<H: Handler>(shard: &Shard<H>) -> Option<Duration> {
+    for _ in 0..TURNS_IN_A_ROW {
+        let pause = match shard.with_handler(|handler| handler.turn(shard.sockets())) {
+            Turn::Exit => {
+                shard.exit();
+                return None;
+            }
+            Turn::Again => {
+                shard.ring();
+                return None;
+            }
+            Turn::Idle(pause) => pause,
+        };
+        shard.waker().flag().park();
         if !shard.with_handler(|handler| handler.has_mail()) {
-            return;
+            return pause;
         }
         shard.waker().flag().unpark();
     }
     // Letters keep coming; the sockets must have their time, too.
     shard.ring();
+    None
 }
 
 /// Starts what the turn asked for. Not at once, because a task needs the shard, which a

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::answers::ToControl;
 use super::control::Health;
@@ -163,7 +163,9 @@ impl Handler for Worker {
         } else if more_letters || !flushed {
             Turn::Again
         } else {
-            Turn::Idle
+            let due_ms = self.shard.flush_due_ms();
+            let pause_ms = due_ms.map(|due_ms| due_ms.saturating_sub(now.monotonic_ms));
+            Turn::Idle(pause_ms.map(Duration::from_millis))
         }
     }
 

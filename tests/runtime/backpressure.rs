@@ -116,6 +116,6 @@ fn shard_with_endless_work_still_serves_its_sockets() {
             client.write_all(b"!").unwrap();
             client.read_exact(&mut [0]).unwrap();
         }
-        server.ask(|probe, _| probe.turn = Turn::Idle);
+        server.ask(|probe, _| probe.turn = Turn::Idle(None));
     });
 }

@@ -236,7 +236,7 @@ impl Server {
                 echo: true,
                 welcome: true,
                 flow: Flow::Read,
-                turn: Turn::Idle,
+                turn: Turn::Idle(None),
                 events: tell,
                 shared: shared_with_probe,
             };

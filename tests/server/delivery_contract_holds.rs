@@ -36,6 +36,22 @@ fn on_links_that_hold() {
     }
 }
 
+/// Whatever there is goes out once in a while, and between two ticks of a shard's clock, too.
+#[test]
+fn where_messages_wait_for_each_other() {
+    for driver in drivers() {
+        for shards in SHARDS {
+            for interval in ["1ms", "20ms"] {
+                let mut server = start_with(driver, shards, &["--flush-interval", interval]);
+                let suite = Suite::open(shards, 1, SMALL_DATA, |_| (server.addr, Link::Whole));
+                let outcome = suite.play(&mut server);
+                assert!(outcome.messages > 1_000, "{outcome:?} shows little");
+                assert_eq!(outcome.cut, 0);
+            }
+        }
+    }
+}
+
 /// Clients of all dialects share an app, most of them speak for users, and the API sends to these.
 #[test]
 fn among_dialects_and_users() {

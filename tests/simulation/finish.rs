@@ -44,12 +44,20 @@ impl World {
         Ok(has_moved)
     }
 
-    /// Goes round until nothing moves any more.
+    /// Goes round until nothing moves any more, and nobody's messages wait for others.
     fn pump(&mut self) -> Checked {
         for _ in 0..ROUNDS_MAX {
-            if !self.go_round()? {
-                return Ok(());
+            if self.go_round()? {
+                continue;
             }
+            let due_ms = self
+                .nodes
+                .iter()
+                .filter_map(|node| node.shard.flush_due_ms());
+            let Some(due_ms) = due_ms.min() else {
+                return Ok(());
+            };
+            self.elapse(due_ms.saturating_sub(self.now.monotonic_ms))?;
         }
         broken("rest", "it goes round in circles")
     }

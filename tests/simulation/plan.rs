@@ -227,6 +227,7 @@ impl Plan {
             subscriptions_max: [2, 5, 128][random.below(3) as usize],
             ping_interval_ms,
             idle_timeout_ms: 3 * ping_interval_ms,
+            flush_interval_ms: [0, 0, 1, 300][random.below(4) as usize],
         }
     }
 

@@ -2,9 +2,10 @@
 
 use shardcast::base::ids::Ulid;
 use shardcast::base::io::{Flow, SocketOp};
-use shardcast::base::limits::OUTBOX_SLICE_OVERHEAD_BYTES;
+use shardcast::base::limits::{OUTBOX_GATHER_BYTES, OUTBOX_SLICE_OVERHEAD_BYTES};
 use shardcast::base::slab::Key;
 use shardcast::base::wheel::TICK_MS;
+use shardcast::engine::deflate::DeflateMode;
 use shardcast::engine::disconnect::Cause;
 use shardcast::engine::drain::DrainPhase;
 
@@ -43,7 +44,13 @@ impl World {
         }
         self.end_turn(shard)?;
         let frame = self.plan.frame_bytes_max() + OUTBOX_SLICE_OVERHEAD_BYTES;
-        let bytes_max = self.plan.limits.backpressure_bytes_max + frame;
+        // Where frames are compressed for one connection, what one send would take is sealed at once, and
+        // cannot be dropped.
+        let sealed = match self.plan.deflate.mode {
+            DeflateMode::Dedicated => OUTBOX_GATHER_BYTES,
+            DeflateMode::Off | DeflateMode::Shared => 0,
+        };
+        let bytes_max = self.plan.limits.backpressure_bytes_max + frame.max(sealed);
         let node = &self.nodes[shard];
         for (key, client) in &node.conns {
             let bytes = node.shard.outbox_bytes(*key);

@@ -40,7 +40,7 @@ pub use rules::{ALLOW_ORIGIN, ALLOW_PUBLISH, ALLOW_SUBSCRIBE, ON_MESSAGE};
 pub use shared_websocket::{
     EMPTY_DATA, EVENT_NAME, FRAME_SHAPE, PING_MESSAGE, PONG_MESSAGE, PUBLISH_EXCLUDES_SELF,
 };
-pub use times::{DRAIN_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
+pub use times::{DRAIN_TIMEOUT, FLUSH_INTERVAL, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PING_INTERVAL};
 pub use tls::{API_TLS, TLS_CERT, TLS_CLIENT_CA, TLS_KEY};
 pub use webhook::{
     WEBHOOK_CONCURRENCY, WEBHOOK_EVENTS, WEBHOOK_HEADER, WEBHOOK_RETRIES, WEBHOOK_SECRET,
@@ -50,7 +50,7 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 70] = [
+pub static ALL: [&OptionRecord; 71] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -117,6 +117,7 @@ pub static ALL: [&OptionRecord; 70] = [
     &LIMIT_LOOPBACK,
     &PING_INTERVAL,
     &IDLE_TIMEOUT,
+    &FLUSH_INTERVAL,
     &HANDSHAKE_TIMEOUT,
     &DRAIN_TIMEOUT,
     &LOG_LEVEL,
@@ -124,7 +125,7 @@ pub static ALL: [&OptionRecord; 70] = [
 ];
 
 /// The options that an endpoint may set for itself, in the order in which they are shown.
-pub static OF_ENDPOINTS: [&OptionRecord; 43] = [
+pub static OF_ENDPOINTS: [&OptionRecord; 44] = [
     &MAX_MESSAGE_BYTES,
     &MAX_MESSAGE_FRAMES,
     &MAX_MESSAGE_RATE,
@@ -138,6 +139,7 @@ pub static OF_ENDPOINTS: [&OptionRecord; 43] = [
     &DEFLATE_WINDOW_BITS,
     &PING_INTERVAL,
     &IDLE_TIMEOUT,
+    &FLUSH_INTERVAL,
     &JWT_KEY,
     &JWT_USER_CLAIM,
     &JWT_LEEWAY,

@@ -47,6 +47,25 @@ pub static IDLE_TIMEOUT: OptionRecord = OptionRecord {
         times the interval forgives a client two lost answers.",
 };
 
+/// Between two sends.
+pub static FLUSH_INTERVAL: OptionRecord = OptionRecord {
+    name: "flush-interval",
+    value_name: "TIME",
+    default: "0",
+    kind: Kind::Time {
+        min: Duration::from_millis(1),
+        max: Duration::from_secs(10),
+        zero: true,
+    },
+    group: Group::Times,
+    repeatable: false,
+    live: true,
+    summary: "Shortest time between two sends to a connection; 0 = send at once",
+    details: "What comes meanwhile goes out together, in one send, which costs a fraction of the processor time \
+        and of the packets; after a pause a message is sent at once. A busy server gathers messages anyway, \
+        so this is for many small messages on a server that is not, and for clients on batteries.",
+};
+
 /// Until the request head is complete.
 pub static HANDSHAKE_TIMEOUT: OptionRecord = OptionRecord {
     name: "handshake-timeout",

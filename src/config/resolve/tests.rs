@@ -70,6 +70,7 @@ fn defaults_are_the_documented_ones() {
         subscriptions_max: 128,
         ping_interval_ms: 30_000,
         idle_timeout_ms: 90_000,
+        flush_interval_ms: 0,
     };
     assert_eq!(endpoint.limits, expected);
 }

@@ -187,6 +187,7 @@ pub(super) const LIMITS: ConnLimits = ConnLimits {
     subscriptions_max: 4,
     ping_interval_ms: 30_000,
     idle_timeout_ms: 90_000,
+    flush_interval_ms: 0,
 };
 
 /// One shard of a small process, and what its sockets have taken.

@@ -14,6 +14,7 @@ mod mailbox_full;
 mod rates;
 mod reload;
 mod waiting;
+mod write_delay;
 
 use std::borrow::Cow;
 use std::collections::HashMap;

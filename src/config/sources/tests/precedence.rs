@@ -221,6 +221,15 @@ fn rows_of_the_rest() -> Vec<Row> {
             shown: ["90000", "60000", "0", "180000", "240000"],
         },
         Row {
+            option: &options::FLUSH_INTERVAL,
+            file: "\"1ms\"",
+            endpoint: Some("0"),
+            env: "3ms",
+            flag: "4ms",
+            show: |config| of_endpoint(config).limits.flush_interval_ms.to_string(),
+            shown: ["0", "1", "0", "3", "4"],
+        },
+        Row {
             option: &options::JWT_KEY,
             file: "[\"jwks=https://c1/,iss=a\"]",
             endpoint: Some("[\"jwks=https://c2/,iss=a\", \"jwks=https://x/\"]"),

@@ -51,6 +51,7 @@ const LIMITS: ConnLimits = ConnLimits {
     // So that only the dialect's own timer is at work.
     ping_interval_ms: 0,
     idle_timeout_ms: 0,
+    flush_interval_ms: 0,
 };
 
 fn config() -> IgnisConfig {

@@ -44,6 +44,7 @@ pub(super) const LIMITS: ConnLimits = ConnLimits {
     subscriptions_max: 8,
     ping_interval_ms: 30_000,
     idle_timeout_ms: 90_000,
+    flush_interval_ms: 0,
 };
 
 /// What a client has received.
