@@ -47,6 +47,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
     let api = api::read(reader);
     let cores = read_cores(reader, machine);
     let driver = reader.choice(&options::DRIVER, &DRIVERS);
+    let private_fd_tables = reader.switch(&options::PRIVATE_FD_TABLES);
     // What holds for all endpoints is read even if each of them has a value of its own, and checked
     // as a pair only if no endpoint does it.
     read_rules(reader, Rules::default());
@@ -77,6 +78,7 @@ fn read_config(reader: &mut Reader<'_>, machine: &Machine) -> Option<ServerConfi
         shards,
         cpus,
         driver: driver?,
+        private_fd_tables: private_fd_tables?,
         send_buffer_bytes: send_buffer_bytes.map(NonZeroUsize::new)?,
         api: api?,
         tls: tls?,

@@ -20,6 +20,7 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         shards,
         cpus,
         driver,
+        private_fd_tables,
         send_buffer_bytes,
         endpoints,
         handshake: _,
@@ -59,6 +60,10 @@ pub fn needed_for(running: &ServerConfig, new: &ServerConfig) -> Vec<&'static Op
         (&options::SHARDS, *shards != new.shards),
         (&options::CPUS, *cpus != new.cpus),
         (&options::DRIVER, *driver != new.driver),
+        (
+            &options::PRIVATE_FD_TABLES,
+            *private_fd_tables != new.private_fd_tables,
+        ),
         (
             &options::SEND_BUFFER_BYTES,
             *send_buffer_bytes != new.send_buffer_bytes,
@@ -263,6 +268,7 @@ mod tests {
             (&options::TRUSTED_PROXY, "10.0.0.0/8"),
             (&options::CLIENT_ADDRESS_HEADER, "X-Real-IP"),
             (&options::LIMIT_LOOPBACK, "true"),
+            (&options::PRIVATE_FD_TABLES, "true"),
             (&options::BACKPRESSURE_LIMIT_BYTES, "2MiB"),
             (&options::BACKPRESSURE_POLICY, "drop-oldest"),
             (&options::SEND_BUFFER_BYTES, "64KiB"),

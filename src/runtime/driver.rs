@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use monoio::time::TimeDriver;
 use monoio::{IoUringDriver, LegacyDriver, Runtime, RuntimeBuilder};
@@ -14,6 +14,8 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::Handler;
 use super::accept_loop::accept_loop;
+use super::descriptors::keep_to_oneself;
+use super::listener::{ListenError, SharedAddress};
 use super::polled::Polled;
 use super::shard::Shard;
 use super::turn_loop::turn_loop;
@@ -90,8 +92,11 @@ pub struct ShardSetup {
     pub ring: RingSize,
     /// The processor to stay on.
     pub cpu: Option<usize>,
-    /// Where this shard accepts, from [`bind_all`](super::bind_all).
-    pub listener: TcpListener,
+    /// Where this shard accepts, beside the others.
+    pub address: Arc<SharedAddress>,
+    /// Whether it gets a descriptor table of its own. Every descriptor that it is given must be open by then,
+    /// and stay open as long as the process lives.
+    pub has_own_descriptors: bool,
     /// What other threads wake this shard with.
     pub waker: Waker,
 }
@@ -100,6 +105,12 @@ pub struct ShardSetup {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("{0}")]
+    Listen(#[from] ListenError),
+    /// It was to have a descriptor table of its own.
+    #[error("cannot have a descriptor table of its own: {0}; leave --private-fd-tables out")]
+    Descriptors(#[source] io::Error),
     /// io_uring was demanded, and the kernel does not give it.
     #[error("io_uring is not available: {0}; {fix}, or choose the epoll driver", fix = uring_fix(.0))]
     Uring(#[source] io::Error),
@@ -131,6 +142,9 @@ pub fn run_shard<H: Handler>(
         // Before the ring and the shard's memory exist, so that both are made near this processor.
         pin_thread(cpu);
     }
+    if setup.has_own_descriptors {
+        keep_to_oneself().map_err(StartError::Descriptors)?;
+    }
     let uring = match setup.driver {
         DriverChoice::Epoll => None,
         DriverChoice::Uring => Some(build_uring(setup.ring).map_err(StartError::Uring)?),
@@ -140,11 +154,13 @@ pub fn run_shard<H: Handler>(
     };
     let shard = Rc::new(Shard::new(handler, setup.waker));
     if let Some((mut runtime, flags)) = uring {
-        let serving = serve(shard, setup.listener, || started(Driver::Uring(flags)));
+        let listener = setup.address.listen()?;
+        let serving = serve(shard, listener, || started(Driver::Uring(flags)));
         runtime.block_on(serving)
     } else {
         let mut runtime = build_epoll().map_err(StartError::Epoll)?;
-        let serving = serve(shard, setup.listener, || started(Driver::Epoll));
+        let listener = setup.address.listen()?;
+        let serving = serve(shard, listener, || started(Driver::Epoll));
         runtime.block_on(serving)
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -29,50 +30,68 @@ pub struct ListenError {
     pub fix: &'static str,
 }
 
-/// Binds `shards` listeners to one address, among which the kernel spreads the connections.
-///
-/// Returns them with the address they are bound to, which tells the port if `addr` left it open.
+/// One address on which several shards listen, each by a socket of its own that it makes on its own
+/// thread; the kernel spreads the connections among them.
 ///
 /// `SO_REUSEPORT` would let a second server start by mistake on the same address and take half of
-/// the connections. So the first listener binds and listens alone, which the kernel refuses if
+/// the connections. So whoever listens first binds alone, which the kernel refuses if
 /// anybody else listens there, and lets others in only after that. The address is ours all the
 /// while: there is no moment in which somebody could come in between.
-///
-/// # Errors
-///
-/// The address is in use, not of this machine, or not allowed.
-pub fn bind_all(
+#[derive(Debug)]
+pub struct SharedAddress {
     addr: SocketAddr,
     shards: usize,
-) -> Result<(Vec<TcpListener>, SocketAddr), ListenError> {
-    let explained = |error: Errno| explain(addr, error.into());
-    let first = TcpListener::from(bind_first(addr).map_err(explained)?);
-    let bound = first.local_addr().map_err(|error| explain(addr, error))?;
-
-    let mut listeners = vec![first];
-    if shards > 1 {
-        set_socket_reuseport(&listeners[0], true).map_err(explained)?;
-    }
-    while listeners.len() < shards {
-        let next = new_socket(bound).map_err(explained)?;
-        set_socket_reuseport(&next, true).map_err(explained)?;
-        bind_and_listen(&next, bound).map_err(explained)?;
-        listeners.push(TcpListener::from(next));
-    }
-    Ok((listeners, bound))
+    send_buffer_bytes: Option<NonZeroUsize>,
+    /// Where the first one listens.
+    bound: Mutex<Option<SocketAddr>>,
 }
 
-/// Bounds what the kernel keeps unsent for each connection that these listeners will accept: sockets
-/// inherit it, so it costs nothing later. The kernel has bounds of its own and takes the nearest.
-///
-/// # Errors
-///
-/// The system refuses, which Linux does not.
-pub fn limit_send_buffers(listeners: &[TcpListener], bytes: NonZeroUsize) -> io::Result<()> {
-    for listener in listeners {
-        set_socket_send_buffer_size(listener, bytes.get())?;
+impl SharedAddress {
+    /// An address for so many shards, whose port may be left open with 0.
+    ///
+    /// `send_buffer_bytes` bounds what the kernel keeps unsent for each connection that is accepted there: sockets
+    /// inherit it, so it costs nothing later. The kernel has bounds of its own and takes the nearest.
+    #[must_use]
+    pub fn new(addr: SocketAddr, shards: usize, send_buffer_bytes: Option<NonZeroUsize>) -> Self {
+        Self {
+            addr,
+            shards,
+            send_buffer_bytes,
+            bound: Mutex::new(None),
+        }
     }
-    Ok(())
+
+    /// Listens. One shard at a time: the others wait meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The address is in use, not of this machine, or not allowed.
+    pub fn listen(&self) -> Result<TcpListener, ListenError> {
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let explained = |error: Errno| explain(self.addr, error.into());
+        let listener = match *bound {
+            None => bind_first(self.addr).map_err(explained)?,
+            Some(addr) => bind_next(addr).map_err(explained)?,
+        };
+        if let Some(bytes) = self.send_buffer_bytes {
+            set_socket_send_buffer_size(&listener, bytes.get()).map_err(explained)?;
+        }
+        let listener = TcpListener::from(listener);
+        if bound.is_none() {
+            if self.shards > 1 {
+                set_socket_reuseport(&listener, true).map_err(explained)?;
+            }
+            let addr = listener.local_addr();
+            *bound = Some(addr.map_err(|error| explain(self.addr, error))?);
+        }
+        Ok(listener)
+    }
+
+    /// Where somebody listens, with the port that the kernel has chosen if none was named.
+    #[must_use]
+    pub fn bound(&self) -> Option<SocketAddr> {
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// How long an address may stay in use before that is taken for somebody else's: what waits on a
@@ -92,6 +111,13 @@ fn bind_first(addr: SocketAddr) -> Result<OwnedFd, Errno> {
             bound => return bound.map(|()| socket),
         }
     }
+}
+
+fn bind_next(addr: SocketAddr) -> Result<OwnedFd, Errno> {
+    let socket = new_socket(addr)?;
+    set_socket_reuseport(&socket, true)?;
+    bind_and_listen(&socket, addr)?;
+    Ok(socket)
 }
 
 fn new_socket(addr: SocketAddr) -> Result<OwnedFd, Errno> {
@@ -141,11 +167,17 @@ mod tests {
 
     const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
+    fn listen_all(addr: SocketAddr, shards: usize) -> Result<Vec<TcpListener>, ListenError> {
+        let address = SharedAddress::new(addr, shards, None);
+        (0..shards).map(|_| address.listen()).collect()
+    }
+
     #[test]
     fn second_server_on_the_same_address_is_refused_by_name() {
         for shards in [1, 3] {
-            let (_listeners, bound) = bind_all(ANY_PORT, shards).unwrap();
-            let error = bind_all(bound, shards).unwrap_err();
+            let listeners = listen_all(ANY_PORT, shards).unwrap();
+            let bound = listeners[0].local_addr().unwrap();
+            let error = listen_all(bound, shards).unwrap_err();
             assert_eq!(error.error.kind(), io::ErrorKind::AddrInUse);
             assert!(error.to_string().contains(&bound.to_string()), "{error}");
         }
@@ -153,8 +185,10 @@ mod tests {
 
     #[test]
     fn open_port_is_chosen_once_for_all_shards() {
-        let (listeners, bound) = bind_all(ANY_PORT, 3).unwrap();
-        assert_eq!(listeners.len(), 3);
+        let address = SharedAddress::new(ANY_PORT, 3, None);
+        assert_eq!(address.bound(), None);
+        let listeners = [(); 3].map(|()| address.listen().unwrap());
+        let bound = address.bound().unwrap();
         assert_ne!(bound.port(), 0);
         for listener in listeners {
             assert_eq!(listener.local_addr().unwrap(), bound);
@@ -162,18 +196,24 @@ mod tests {
     }
 
     #[test]
-    fn accepted_connection_does_not_hold_back_small_sends() {
-        let (listeners, bound) = bind_all(ANY_PORT, 1).unwrap();
-        let _client = std::net::TcpStream::connect(bound).unwrap();
-        listeners[0].set_nonblocking(false).unwrap();
-        let (accepted, _) = listeners[0].accept().unwrap();
+    fn accepted_connection_has_small_buffers_and_holds_no_small_sends_back() {
+        let bytes = NonZeroUsize::new(8_192).unwrap();
+        let listener = SharedAddress::new(ANY_PORT, 1, Some(bytes))
+            .listen()
+            .unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
         assert!(accepted.nodelay().unwrap());
+        // The kernel doubles what it is told, for its own books.
+        let buffer = rustix::net::sockopt::socket_send_buffer_size(&accepted).unwrap();
+        assert_eq!(buffer, 2 * bytes.get());
     }
 
     #[test]
     fn address_of_another_machine_is_explained() {
         // 192.0.2.0/24 is kept for documentation: no machine has it.
-        let error = bind_all("192.0.2.1:0".parse().unwrap(), 1).unwrap_err();
+        let error = listen_all("192.0.2.1:0".parse().unwrap(), 1).unwrap_err();
         assert!(
             error.to_string().contains("does not have that address"),
             "{error}"

@@ -14,6 +14,7 @@
 //! can leave as one send. No task ever waits for another.
 
 mod accept_loop;
+mod descriptors;
 mod driver;
 mod listener;
 mod polled;
@@ -34,7 +35,7 @@ use crate::base::io::Flow;
 use crate::base::slab::Key;
 
 pub use driver::{Driver, DriverChoice, RingSize, ShardSetup, StartError, run_shard};
-pub use listener::{ListenError, bind_all, limit_send_buffers};
+pub use listener::{ListenError, SharedAddress};
 pub use probe::{UringRefusal, probe_uring};
 pub use sockets::Sockets;
 pub use wake::Waker;

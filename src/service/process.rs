@@ -29,23 +29,26 @@ pub(super) fn raise_descriptor_limit() -> u64 {
     current.unwrap_or(u64::MAX)
 }
 
-/// How many connections fit into a limit of open files beside what `shards` shards need.
+/// How many connections fit into a limit of open files beside what `shards` shards need, spread among so
+/// many tables of descriptors.
 #[must_use]
-pub fn connections_that_fit(descriptors: u64, shards: usize) -> usize {
+pub fn connections_that_fit(descriptors: u64, shards: usize, tables: usize) -> usize {
+    // Each begins as a copy of the first.
     let own = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_SHARD * shards as u64;
     // Those refused for being too many hold a descriptor for a moment: a sixteenth, and 16.
     let connections = descriptors.saturating_sub(own + 16) / 17 * 16;
     usize::try_from(connections)
         .unwrap_or(usize::MAX / 32)
+        .saturating_mul(tables)
         .min(usize::MAX / 32)
 }
 
 /// The limit of open files into which so many connections fit: what [`connections_that_fit`] says the
 /// other way round.
 #[must_use]
-pub fn descriptors_for(connections: usize, shards: usize) -> u64 {
+pub fn descriptors_for(connections: usize, shards: usize, tables: usize) -> u64 {
     let own = DESCRIPTORS_RESERVED + DESCRIPTORS_PER_SHARD * shards as u64;
-    connections.div_ceil(16) as u64 * 17 + own + 16
+    connections.div_ceil(tables).div_ceil(16) as u64 * 17 + own + 16
 }
 
 /// What helps when the system gives no more sockets.
@@ -95,18 +98,20 @@ mod tests {
 
     #[test]
     fn connections_and_those_refused_fit_into_the_descriptors() {
-        for descriptors in [256, 1_024, 20_000, 1_048_576] {
-            let fit = connections_that_fit(descriptors, 4) as u64;
-            let used = fit + fit / 16 + 16 + DESCRIPTORS_RESERVED + 4 * DESCRIPTORS_PER_SHARD;
-            assert!(used <= descriptors, "{descriptors}: {used}");
-            assert!(fit > descriptors / 4 || descriptors < 1_000);
+        for tables in [1, 4] {
+            for descriptors in [256, 1_024, 20_000, 1_048_576] {
+                let fit = connections_that_fit(descriptors, 4, tables) as u64 / tables as u64;
+                let used = fit + fit / 16 + 16 + DESCRIPTORS_RESERVED + 4 * DESCRIPTORS_PER_SHARD;
+                assert!(used <= descriptors, "{descriptors}: {used}");
+                assert!(fit > descriptors / 4 || descriptors < 1_000);
+            }
+            for connections in [1, 100, 1_000_000] {
+                let least = descriptors_for(connections, 4, tables);
+                assert!(connections_that_fit(least, 4, tables) >= connections);
+                assert!(connections_that_fit(least - 1, 4, tables) < connections);
+            }
+            assert_eq!(connections_that_fit(10, 4, tables), 0);
+            assert!(connections_that_fit(u64::MAX, 1, tables) > 1_000_000);
         }
-        for connections in [1, 100, 1_000_000] {
-            let least = descriptors_for(connections, 4);
-            assert!(connections_that_fit(least, 4) >= connections);
-            assert!(connections_that_fit(least - 1, 4) < connections);
-        }
-        assert_eq!(connections_that_fit(10, 4), 0);
-        assert!(connections_that_fit(u64::MAX, 1) > 1_000_000);
     }
 }

@@ -20,7 +20,7 @@ use super::started::Started;
 use super::webhook::WebhookMetrics;
 use crate::base::ids::{ShardId, UlidGenerator};
 use crate::base::random::Random;
-use crate::runtime::{ListenError, StartError, bind_all, limit_send_buffers};
+use crate::runtime::{ListenError, StartError};
 
 /// Why the server could not serve.
 #[derive(Debug, thiserror::Error)]
@@ -105,16 +105,12 @@ async fn serve_async(
     let mut signals = Signals::new().map_err(|error| setup("signals", error))?;
     let descriptors = raise_descriptor_limit();
     let common = Common::new(&config, descriptors);
-    let (listeners, addr) = bind_all(config.listen, config.shards).map_err(ServeError::Listen)?;
-    if let Some(bytes) = config.send_buffer_bytes {
-        limit_send_buffers(&listeners, bytes)
-            .map_err(|error| setup("the size of send buffers", error))?;
-    }
     let api_listener = bind_api(config.api.as_ref()).await?;
     let (to_control, from_shards, mut reports) = lanes(config.shards);
-    let shards = start_shards(&config, &common, listeners, &to_control)?;
+    let (shards, address) = start_shards(&config, &common, &to_control)?;
     drop(to_control);
     let drivers = all_started(shards.len(), &mut reports).await?;
+    let addr = address.bound().unwrap_or(config.listen);
     tracing::debug!(
         connections_max = common.connections_max,
         ?drivers,

@@ -31,6 +31,8 @@ pub struct ServerConfig {
     pub api: Option<ApiConfig>,
     /// How shards wait for their sockets.
     pub driver: DriverChoice,
+    /// Whether each shard has a descriptor table of its own.
+    pub private_fd_tables: bool,
     /// What the kernel may keep unsent for each connection; `None`: as it sees fit.
     pub send_buffer_bytes: Option<NonZeroUsize>,
     /// The paths that answer, each path once.
@@ -50,6 +52,17 @@ pub struct ServerConfig {
     pub log_level: LogLevel,
     /// How it is written.
     pub log_format: LogFormat,
+}
+
+impl ServerConfig {
+    /// Descriptor tables among which connections are spread.
+    #[must_use]
+    pub fn fd_tables(&self) -> usize {
+        match self.private_fd_tables {
+            true => self.shards,
+            false => 1,
+        }
+    }
 }
 
 /// The HTTP API of the control plane.

@@ -23,7 +23,7 @@ use crate::engine::context_memory::ContextMemory;
 use crate::engine::interest::Interest;
 use crate::engine::mailbox::{Inbox, Mesh, connect};
 use crate::engine::shard::{Shard, ShardConfig};
-use crate::runtime::{Driver, RingSize, ShardSetup, Waker, run_shard};
+use crate::runtime::{Driver, RingSize, ShardSetup, SharedAddress, StartError, Waker, run_shard};
 
 /// What the shards and the control thread have in common.
 #[derive(Clone)]
@@ -44,9 +44,9 @@ pub(super) struct Common {
 impl Common {
     pub(super) fn new(config: &ServerConfig, descriptors: u64) -> Self {
         let clock = Clock::new();
-        let connections_max = config
-            .connections_max
-            .unwrap_or_else(|| connections_that_fit(descriptors, config.shards));
+        let connections_max = config.connections_max.unwrap_or_else(|| {
+            connections_that_fit(descriptors, config.shards, config.fd_tables())
+        });
         let apps = Apps::of(&config.endpoints);
         let seed = u64::from_le_bytes(random_key()[..8].try_into().expect("eight bytes"));
         Self {
@@ -96,20 +96,21 @@ impl Common {
     }
 }
 
-/// Starts a thread for each shard; they report when they serve.
+/// Starts a thread for each shard; they report when they serve, and where they listen is known then.
 pub(super) fn start_shards(
     config: &ServerConfig,
     common: &Common,
-    listeners: Vec<std::net::TcpListener>,
     to_control: &ToControl,
-) -> Result<Shards, ServeError> {
+) -> Result<(Shards, Arc<SharedAddress>), ServeError> {
     let wakers: Arc<[Waker]> = (0..config.shards)
         .map(|_| Waker::new())
         .collect::<Result<_, _>>()
         .map_err(|error| setup("the shards' wakers", error))?;
+    let address = SharedAddress::new(config.listen, config.shards, config.send_buffer_bytes);
+    let address = Arc::new(address);
     let lanes = connect(config.shards, MAILBOX_LETTERS_MAX);
     let mut shards = Vec::with_capacity(config.shards);
-    for ((listener, (mesh, inbox, commands)), number) in listeners.into_iter().zip(lanes).zip(0..) {
+    for ((mesh, inbox, commands), number) in lanes.into_iter().zip(0..) {
         let id = ShardId(number);
         let waker = wakers[id.index()].clone();
         shards.push(ShardHandle {
@@ -124,7 +125,8 @@ pub(super) fn start_shards(
             driver: config.driver,
             ring: RingSize::default(),
             cpu: pinned_to,
-            listener,
+            address: Arc::clone(&address),
+            has_own_descriptors: config.private_fd_tables,
             waker,
         };
         let (common, endpoints, handshake) =
@@ -148,7 +150,7 @@ pub(super) fn start_shards(
             .spawn(run)
             .map_err(|error| setup("a shard's thread", error))?;
     }
-    Ok(Shards::new(shards))
+    Ok((Shards::new(shards), address))
 }
 
 pub(super) async fn all_started(
@@ -159,6 +161,9 @@ pub(super) async fn all_started(
     while drivers.contains(&None) {
         match reports.recv().await {
             Some(Report::Started(shard, driver)) => drivers[shard.index()] = Some(driver),
+            Some(Report::Failed(_, StartError::Listen(error))) => {
+                return Err(ServeError::Listen(error));
+            }
             Some(Report::Failed(shard, error)) => return Err(ServeError::Shard { shard, error }),
             Some(Report::Drained(..)) | None => {}
         }

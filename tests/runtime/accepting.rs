@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 
 use rustix::net::{AddressFamily, SocketType, connect, socket};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shardcast::runtime::bind_all;
+use shardcast::runtime::SharedAddress;
 
 use crate::support::{ANY_PORT, Event, Server, in_child_process, on_each_driver};
 
@@ -46,11 +47,11 @@ fn refused_connection_is_closed() {
 #[test]
 fn shards_of_one_address_share_its_connections() {
     on_each_driver(|driver| {
-        let (listeners, addr) = bind_all(ANY_PORT, 3).unwrap();
-        let servers: Vec<_> = listeners
-            .into_iter()
-            .map(|listener| Server::try_start(driver, listener).unwrap())
+        let address = Arc::new(SharedAddress::new(ANY_PORT, 3, None));
+        let servers: Vec<_> = (0..3)
+            .map(|_| Server::try_start(driver, Arc::clone(&address)).unwrap())
             .collect();
+        let addr = address.bound().unwrap();
         let mut clients: Vec<_> = (0..300)
             .map(|_| TcpStream::connect(addr).unwrap())
             .collect();

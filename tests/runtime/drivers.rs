@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use shardcast::runtime::{Driver, DriverChoice};
 
-use crate::support::{Server, has_uring, in_child_process, listener, on_each_driver};
+use crate::support::{Server, address, has_uring, in_child_process, on_each_driver};
 
 #[test]
 fn driver_is_the_one_asked_for() {
@@ -35,7 +35,7 @@ fn shard_stays_on_its_processor() {
     on_each_driver(|driver| {
         let allowed = rustix::thread::sched_getaffinity(None).unwrap();
         let cpu = (0..1024).rfind(|cpu| allowed.is_set(*cpu)).unwrap();
-        let server = Server::start_on(driver, listener(), Some(cpu)).unwrap();
+        let server = Server::start_on(driver, address(), Some(cpu)).unwrap();
         let (count, on_it) = server.ask(move |_, _| {
             let now = rustix::thread::sched_getaffinity(None).unwrap();
             (now.count(), now.is_set(cpu))
@@ -47,7 +47,7 @@ fn shard_stays_on_its_processor() {
 #[test]
 fn processor_that_does_not_exist_costs_only_the_pinning() {
     for cpu in [1_023, usize::MAX] {
-        let server = Server::start_on(DriverChoice::Auto, listener(), Some(cpu)).unwrap();
+        let server = Server::start_on(DriverChoice::Auto, address(), Some(cpu)).unwrap();
         server.connect_known();
     }
 }
@@ -55,7 +55,7 @@ fn processor_that_does_not_exist_costs_only_the_pinning() {
 #[test]
 fn demanded_ring_that_is_refused_is_an_error_that_says_what_to_do() {
     if !has_uring() {
-        let error = Server::try_start(DriverChoice::Uring, listener())
+        let error = Server::try_start(DriverChoice::Uring, address())
             .err()
             .unwrap();
         assert!(
@@ -67,13 +67,13 @@ fn demanded_ring_that_is_refused_is_an_error_that_says_what_to_do() {
     // Without descriptors there is no ring. The limit is the process's.
     let name = "drivers::demanded_ring_that_is_refused_is_an_error_that_says_what_to_do";
     in_child_process(name, || {
-        let listener = listener();
+        let address = address();
         // One more descriptor, for the waker.
         let free = std::fs::File::open("/dev/null").unwrap().as_raw_fd();
         let mut limit = getrlimit(Resource::Nofile);
         limit.current = Some(u64::try_from(free + 1).unwrap());
         setrlimit(Resource::Nofile, limit).unwrap();
-        let error = Server::try_start(DriverChoice::Uring, listener)
+        let error = Server::try_start(DriverChoice::Uring, address)
             .err()
             .unwrap();
         let text = error.to_string();

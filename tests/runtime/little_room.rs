@@ -3,21 +3,20 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use shardcast::base::io::SendOutcome;
-use shardcast::runtime::{DriverChoice, RingSize, limit_send_buffers};
+use shardcast::runtime::{DriverChoice, RingSize, SharedAddress};
 
-use crate::support::{Server, has_uring, listener, on_each_driver, pattern};
+use crate::support::{ANY_PORT, Server, address, has_uring, on_each_driver, pattern};
 
 #[test]
 fn sends_that_are_taken_in_part_bring_everything_in_order() {
     on_each_driver(|driver| {
-        let listener = listener();
         // The kernel raises it to the least that it can work with.
-        let least = NonZeroUsize::MIN;
-        limit_send_buffers(std::slice::from_ref(&listener), least).unwrap();
-        let server = Server::try_start(driver, listener).unwrap();
+        let address = SharedAddress::new(ANY_PORT, 1, Some(NonZeroUsize::MIN));
+        let server = Server::try_start(driver, Arc::new(address)).unwrap();
 
         let (mut client, conn) = server.connect_known();
         let bytes = pattern(64 * 1024);
@@ -66,7 +65,7 @@ fn ring_of_few_entries_serves_a_crowd_that_is_active_at_once() {
         submissions: ENTRIES,
         completions: ENTRIES,
     };
-    let server = Server::start_with(DriverChoice::Uring, listener(), None, ring).unwrap();
+    let server = Server::start_with(DriverChoice::Uring, address(), None, ring).unwrap();
     for round in 0..3 {
         let mut clients: Vec<TcpStream> = (0..CROWD).map(|_| server.connect()).collect();
         for exchange in 0..10 {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -13,8 +13,8 @@ use shardcast::base::io::{Flow, SendOutcome};
 use shardcast::base::limits::RECVS_PER_TURN;
 use shardcast::base::slab::{Key, Slab};
 use shardcast::runtime::{
-    Driver, DriverChoice, Handler, ReadEnd, RingSize, ShardSetup, Sockets, StartError, Turn, Waker,
-    bind_all, run_shard,
+    Driver, DriverChoice, Handler, ReadEnd, RingSize, ShardSetup, SharedAddress, Sockets,
+    StartError, Turn, Waker, run_shard,
 };
 
 /// After this a test has failed.
@@ -34,15 +34,16 @@ pub(crate) fn on_each_driver(test: impl Fn(DriverChoice)) {
 }
 
 pub(crate) fn has_uring() -> bool {
-    match Server::try_start(DriverChoice::Uring, listener()) {
+    match Server::try_start(DriverChoice::Uring, address()) {
         Ok(_) => true,
         Err(StartError::Uring(_)) => false,
         Err(error) => panic!("{error}"),
     }
 }
 
-pub(crate) fn listener() -> TcpListener {
-    bind_all(ANY_PORT, 1).unwrap().0.remove(0)
+/// A free port for one shard.
+pub(crate) fn address() -> Arc<SharedAddress> {
+    Arc::new(SharedAddress::new(ANY_PORT, 1, None))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,31 +194,30 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(driver: DriverChoice) -> Self {
-        Self::try_start(driver, listener()).unwrap()
+        Self::try_start(driver, address()).unwrap()
     }
 
     pub(crate) fn try_start(
         driver: DriverChoice,
-        listener: TcpListener,
+        address: Arc<SharedAddress>,
     ) -> Result<Self, StartError> {
-        Self::start_on(driver, listener, None)
+        Self::start_on(driver, address, None)
     }
 
     pub(crate) fn start_on(
         driver: DriverChoice,
-        listener: TcpListener,
+        address: Arc<SharedAddress>,
         cpu: Option<usize>,
     ) -> Result<Self, StartError> {
-        Self::start_with(driver, listener, cpu, RingSize::default())
+        Self::start_with(driver, address, cpu, RingSize::default())
     }
 
     pub(crate) fn start_with(
         driver: DriverChoice,
-        listener: TcpListener,
+        address: Arc<SharedAddress>,
         cpu: Option<usize>,
         ring: RingSize,
     ) -> Result<Self, StartError> {
-        let addr = listener.local_addr().unwrap();
         let waker = Waker::new().unwrap();
         let shared = Arc::new(Shared::default());
         let (tell, events) = channel();
@@ -226,7 +226,8 @@ impl Server {
             driver,
             ring,
             cpu,
-            listener,
+            address: Arc::clone(&address),
+            has_own_descriptors: false,
             waker: waker.clone(),
         };
         let shared_with_probe = Arc::clone(&shared);
@@ -247,7 +248,7 @@ impl Server {
         });
         let driver = started.recv().unwrap()?;
         Ok(Self {
-            addr,
+            addr: address.bound().unwrap(),
             driver,
             waker,
             events,

@@ -28,6 +28,7 @@ mod logs_tell_no_secrets;
 mod planted_faults_are_named;
 mod planted_joins_are_named;
 mod planted_sends_are_named;
+mod private_tables_hold_more_than_one;
 mod publishers_stay_in_order;
 mod reload_keeps_connections;
 mod shared_websocket_clients_are_served;

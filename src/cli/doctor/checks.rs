@@ -74,6 +74,7 @@ type Planned = Result<Plan, Vec<Complaint>>;
 pub(super) fn examine(facts: &Facts, ring: &Ring, plan: &Planned) -> Vec<Finding> {
     let planned = plan.as_ref().ok();
     let shards = planned.map_or_else(|| cores(facts), |plan| plan.shards);
+    let tables = planned.map_or(1, |plan| plan.fd_tables);
     let ports = planned.map(Plan::ports).unwrap_or_default();
     let connections = planned.and_then(|plan| plan.connections);
     let send_buffer = planned.and_then(|plan| plan.send_buffer_bytes);
@@ -84,8 +85,8 @@ pub(super) fn examine(facts: &Facts, ring: &Ring, plan: &Planned) -> Vec<Finding
         uring_disabled(facts),
         seccomp(facts, ring),
         memlock(facts, shards),
-        files::nofile(facts, shards, connections),
-        files::file_max(facts, shards, connections),
+        files::nofile(facts, (shards, tables), connections),
+        files::file_max(facts, (shards, tables), connections),
         network::somaxconn(facts),
         network::syncookies(facts),
         network::port_range(facts, &ports),

@@ -5,13 +5,15 @@ use std::num::NonZeroUsize;
 
 use crate::config::option::OptionRecord;
 use crate::config::options;
-use crate::runtime::{ListenError, bind_all};
+use crate::runtime::{ListenError, SharedAddress};
 use crate::service::ServerConfig;
 
 /// What a configuration asks of the machine.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) shards: usize,
+    /// Descriptor tables for their connections.
+    pub(super) fd_tables: usize,
     /// Connections at a time, if it says how many.
     pub(super) connections: Option<usize>,
     /// What it asks the kernel to keep unsent for each, if it does.
@@ -31,6 +33,7 @@ pub(super) struct Listener {
 impl Plan {
     /// Tries what can be tried.
     pub(super) fn of(config: ServerConfig) -> Self {
+        let fd_tables = config.fd_tables();
         let api = config.api.map(|api| (&options::API_LISTEN, api.listen));
         let addrs = [(&options::LISTEN, config.listen)].into_iter().chain(api);
         // Held until all have been tried, as a server holds them: two that exclude each other are
@@ -39,7 +42,8 @@ impl Plan {
         let listeners = addrs
             .map(|(option, addr)| {
                 // One is enough to know; more would only need more descriptors.
-                let tried = bind_all(addr, 1).map(|(sockets, _)| held.extend(sockets));
+                let tried = SharedAddress::new(addr, 1, None).listen();
+                let tried = tried.map(|socket| held.push(socket));
                 Listener {
                     option,
                     addr,
@@ -49,6 +53,7 @@ impl Plan {
             .collect();
         Self {
             shards: config.shards,
+            fd_tables,
             connections: config.connections_max,
             send_buffer_bytes: config.send_buffer_bytes.map(NonZeroUsize::get),
             listeners,

@@ -37,6 +37,21 @@ pub static CPUS: OptionRecord = OptionRecord {
         pinning, for a machine that is shared with other work.",
 };
 
+/// Whether shards share the process's descriptors.
+pub static PRIVATE_FD_TABLES: OptionRecord = OptionRecord {
+    name: "private-fd-tables",
+    value_name: "",
+    default: "false",
+    kind: Kind::Switch,
+    group: Group::Cores,
+    repeatable: false,
+    live: false,
+    summary: "Give each shard a descriptor table of its own, each with the whole limit of open files",
+    details: "The limit of open files then bounds each shard's connections and not those of the process: for more \
+        connections than one process may have files. It needs no privilege. Tools that look at /proc/PID/fd see the control \
+        thread's table; those of the shards are below /proc/PID/task.",
+};
+
 /// How shards wait.
 pub static DRIVER: OptionRecord = OptionRecord {
     name: "driver",

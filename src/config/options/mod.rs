@@ -20,7 +20,7 @@ pub use addresses::{
     TRUSTED_PROXY,
 };
 pub use api::{API_HOST, API_LISTEN, API_TOKEN, API_TOKEN_FILE};
-pub use cores::{CPUS, DRIVER, SHARDS};
+pub use cores::{CPUS, DRIVER, PRIVATE_FD_TABLES, SHARDS};
 pub use deflate::{DEFLATE, DEFLATE_MEMORY_BYTES, DEFLATE_MIN_BYTES, DEFLATE_WINDOW_BITS};
 pub use identity::{
     JWT_KEY, JWT_LEEWAY, JWT_USER_CLAIM, REQUIRE_TOKEN, TOKEN_COOKIE, TOKEN_QUERY_PARAMETER,
@@ -50,7 +50,7 @@ pub use webhook::{
 use super::option::OptionRecord;
 
 /// All options, in the order of the help.
-pub static ALL: [&OptionRecord; 71] = [
+pub static ALL: [&OptionRecord; 72] = [
     &LISTEN,
     &ENDPOINT,
     &DEV_ECHO,
@@ -65,6 +65,7 @@ pub static ALL: [&OptionRecord; 71] = [
     &SHARDS,
     &CPUS,
     &DRIVER,
+    &PRIVATE_FD_TABLES,
     &JWT_KEY,
     &JWT_USER_CLAIM,
     &JWT_LEEWAY,

@@ -13,17 +13,21 @@ const DESCRIPTORS_PLENTY: u64 = 65_536;
 const DESCRIPTORS_ADVISED: u64 = 1_048_576;
 
 /// `connections`: how many the configuration allows, if it says.
-pub(super) fn nofile(facts: &Facts, shards: usize, connections: Option<usize>) -> Finding {
+pub(super) fn nofile(
+    facts: &Facts,
+    (shards, tables): (usize, usize),
+    connections: Option<usize>,
+) -> Finding {
     const NAME: &str = "nofile";
     let Some(Limit { soft, hard }) = facts.nofile else {
         return Finding::unknown(NAME);
     };
-    let fit = connections_that_fit(hard, shards);
+    let fit = connections_that_fit(hard, shards, tables);
     let (soft, text) = (number(soft), number(hard));
     let mut found =
         format!("soft {soft}, hard {text} (the server raises soft to hard): {fit} connections");
     let wanted = connections.map_or(DESCRIPTORS_ADVISED, |connections| {
-        descriptors_for(connections, shards)
+        descriptors_for(connections, shards, tables)
     });
     let fix = || {
         let raise = format!(
@@ -54,7 +58,11 @@ const FILES_UNLIMITED: u64 = i64::MAX as u64;
 
 /// The limit of all processes together, which the server cannot see coming: past its own it answers
 /// 503, past this one it can accept nobody.
-pub(super) fn file_max(facts: &Facts, shards: usize, connections: Option<usize>) -> Finding {
+pub(super) fn file_max(
+    facts: &Facts,
+    (shards, tables): (usize, usize),
+    connections: Option<usize>,
+) -> Finding {
     const NAME: &str = "file-max";
     let Some(most) = facts.file_max else {
         return Finding::unknown(NAME);
@@ -64,9 +72,9 @@ pub(super) fn file_max(facts: &Facts, shards: usize, connections: Option<usize>)
     }
     let own = facts.nofile.map_or(0, |limit| limit.hard);
     let needed = match connections {
-        Some(connections) => descriptors_for(connections, shards),
+        Some(connections) => descriptors_for(connections, shards, 1),
         None if own == u64::MAX => 0,
-        None => own,
+        None => own.saturating_mul(tables as u64),
     };
     if most >= needed {
         return Finding::ok(NAME, format!("{most} on the whole machine"));

@@ -61,6 +61,7 @@ fn plan() -> Plan {
     ];
     Plan {
         shards: 4,
+        fd_tables: 1,
         connections: None,
         send_buffer_bytes: None,
         listeners: addrs.map(listener).into(),
