@@ -8,7 +8,7 @@ compression, families 12 and 13, are run with compression in each of its modes, 
 more over TLS. With patterns of cases, such as `6.4.*`, only those are run. tests/run installs the suite.
 
 The suite sends 1,000 messages in each case on compression. Here it sends 10; --whole lets it send all, which
-takes most of an hour.
+takes half an hour.
 
 The reports stay in target/autobahn, one folder for each combination, results.txt in the form of expected.txt.
 """
