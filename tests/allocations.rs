@@ -101,3 +101,20 @@ fn allocation_is_noticed() {
     let counted = measure(|| drop(std::hint::black_box(vec![0_u8; 100])));
     assert_eq!(counted.count_total, 1);
 }
+
+/// Connections, a power of two: what grows by doubling is full then.
+const IDLE: u32 = 8_192;
+
+#[test]
+fn idle_connection_keeps_little() {
+    let mut world = None;
+    let counted = measure(|| {
+        world = Some(support::shard_with_subscribers(IDLE, |_| "t".to_owned()));
+    });
+    let mut nobody = None;
+    let empty = measure(|| {
+        nobody = Some(support::shard_with_subscribers(0, |_| "t".to_owned()));
+    });
+    let bytes = (counted.bytes_current - empty.bytes_current) / i64::from(IDLE);
+    assert!((184..=224).contains(&bytes), "{bytes} bytes for each");
+}

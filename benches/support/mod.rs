@@ -140,9 +140,9 @@ pub(crate) fn shard_with_subscribers(subscribers: u32, topic: impl Fn(u32) -> St
         let key = open(&mut shard);
         let mut frame = frame(&format!(r#"{{"t":"sub","c":"{}"}}"#, topic(number)));
         shard.handle_bytes(NOW, key, &mut frame);
+        assert!(shard.flush(NOW, &mut NullSink::default(), usize::MAX));
     }
     assert_eq!(shard.topics().subscriptions(), subscribers as usize);
-    assert!(shard.flush(NOW, &mut NullSink::default(), usize::MAX));
     shard
 }
 

@@ -80,6 +80,9 @@ pub struct TurnLog {
 /// Capacity that the arena and the batches keep from turn to turn; a burst's memory is given back.
 const KEPT_CAPACITY_BYTES: usize = 1024 * 1024;
 
+/// The same for entries and lists, which are many when many come at once.
+const KEPT_CAPACITY: usize = 4_096;
+
 impl Default for TurnLog {
     fn default() -> Self {
         Self {
@@ -295,7 +298,9 @@ impl TurnLog {
         self.batches.clear();
         self.batches.shrink_to(KEPT_CAPACITY_BYTES);
         self.entries.clear();
+        self.entries.shrink_to(KEPT_CAPACITY);
         self.lists.truncate(1);
+        self.lists.shrink_to(KEPT_CAPACITY);
         self.lists[0].extended = NEVER;
     }
 }
