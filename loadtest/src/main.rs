@@ -12,6 +12,7 @@ mod floor;
 mod frames;
 mod interrupt;
 mod machine;
+mod page;
 mod plan;
 mod probe;
 mod progress;
@@ -21,15 +22,18 @@ mod report;
 mod run;
 mod storm;
 mod target;
+mod terminal;
 mod tls;
 mod topology;
+mod unit;
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{CommandLine, Order};
+use crate::args::{CommandLine, Order, Task};
 use crate::client::Shared;
 use crate::failure::{Failure, Verdict};
 use crate::floor::FloorServer;
@@ -42,8 +46,11 @@ use crate::target::Target;
 use crate::tls::TlsArgs;
 
 fn main() -> ExitCode {
-    let order = CommandLine::parse().scenario.order();
-    match order.and_then(carry_out) {
+    let done = match CommandLine::parse().task {
+        Task::One(scenario) => scenario.order().and_then(carry_out),
+        Task::Report(args) => page::carry_out(&args).map(|()| Verdict::Good),
+    };
+    match done {
         Ok(verdict) => verdict.exit_code(),
         Err(failure) => {
             eprintln!("shardcast-loadtest: {failure}");
@@ -82,7 +89,10 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         client_cpus: common.client_cpus().to_vec(),
         own_sends: floor.as_ref().map(FloorServer::sends),
     };
-    let mut progress = Progress::on_stderr();
+    let mut progress = match common.quiet {
+        true => Progress::none(),
+        false => Progress::on_stderr(),
+    };
     let to_be_killed = match order.to_be_killed.as_slice() {
         [] => None,
         command => Some(KilledServer::start(command)?),
@@ -97,10 +107,18 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
     );
     progress.clear();
     let report = Report::new(&settled, outcome?, &probe);
-    if let Some(path) = &common.json {
-        fs::write(path, report.to_json())
-            .map_err(|error| Failure::system(&format!("cannot write {}", path.display()), error))?;
+    if common.json.is_some() || common.html.is_some() {
+        let json = report.to_json();
+        write(common.json.as_deref(), || json.clone())?;
+        write(common.html.as_deref(), || page::of_report(&json))?;
     }
     report::print(&report).map_err(|error| Failure::system("cannot print the report", error))?;
     Ok(report.verdict)
+}
+
+/// Writes a file, if there is to be one.
+fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    fs::write(path, text())
+        .map_err(|error| Failure::system(&format!("cannot write {}", path.display()), error))
 }

@@ -4,7 +4,20 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use crate::client::Counts;
+use crate::plan::Plan;
 use crate::recorder::Percentiles;
+use crate::terminal::{Colours, columns, visible_chars};
+use crate::unit::{Unit, grouped, things};
+
+/// Between two lines where no terminal is, at first.
+const LINES_APART: Duration = Duration::from_secs(5);
+
+/// Between two looks at a terminal's line: often enough to see that it goes on.
+const LOOKS_APART: Duration = Duration::from_millis(100);
+
+/// The longest bar, and the shortest one that says anything.
+const BAR_CHARS: usize = 24;
+const BAR_CHARS_MIN: usize = 6;
 
 /// One second of a run.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -50,41 +63,92 @@ impl Moment {
     }
 }
 
-/// A line on standard error that is written over and over; nothing where no terminal is.
+/// What a person is told on standard error: on a terminal a line that is written over and over, elsewhere (in the log of a
+/// test, say) a line from time to time.
 #[derive(Debug)]
 pub(crate) struct Progress {
     is_terminal: bool,
     is_dirty: bool,
+    is_quiet: bool,
+    colours: Colours,
+    begun: Instant,
+    /// When the first publication was due, and how long warm-up and measured time are to be.
+    planned: Option<(Instant, Duration, Duration)>,
+    /// When to say something next.
+    next: Instant,
 }
 
 impl Progress {
-    /// On standard error, if that is a terminal.
+    /// On standard error.
     pub(crate) fn on_stderr() -> Self {
+        let stderr = std::io::stderr();
+        let is_terminal = stderr.is_terminal();
+        let now = Instant::now();
         Self {
-            is_terminal: std::io::stderr().is_terminal(),
+            is_terminal,
             is_dirty: false,
+            is_quiet: false,
+            colours: Colours::of(&stderr),
+            begun: now,
+            planned: None,
+            next: if is_terminal { now } else { now + LINES_APART },
+        }
+    }
+
+    /// Nothing is said but what answers somebody.
+    pub(crate) fn none() -> Self {
+        Self {
+            is_terminal: false,
+            is_quiet: true,
+            ..Self::on_stderr()
         }
     }
 
     /// Connections are being set up.
     pub(crate) fn setting_up(&mut self, ready: u64, all: u64) {
-        self.write(&format!("{ready} of {all} connections"));
+        if self.is_due(Instant::now()) {
+            let share = ready as f64 / all.max(1) as f64;
+            let (ready, all) = (grouped(ready as f64), grouped(all as f64));
+            let text = format!("{ready} of {all} connections");
+            self.tell("connecting", share, &[text]);
+        }
+    }
+
+    /// The load begins: warm-up and measured time, as planned.
+    pub(crate) fn begin(&mut self, plan: &Plan) {
+        self.planned = Some((Instant::now(), plan.warmup, plan.duration));
     }
 
     /// The run goes on.
     pub(crate) fn show(&mut self, moment: &Moment) {
-        let latencies = match moment.p99_us > 0.0 {
-            true => format!("p50 {:.0} us  p99 {:.0} us", moment.p50_us, moment.p99_us),
-            false => "not measured yet".to_owned(),
+        if !self.is_due(Instant::now()) {
+            return;
+        }
+        let Some((since, warmup, duration)) = self.planned else {
+            return;
         };
-        let rate = match moment.opened_per_s > moment.deliveries_per_s {
-            true => format!("{:.0} handshakes/s", moment.opened_per_s),
-            false => format!("{:.0} deliveries/s", moment.deliveries_per_s),
+        let (at, all) = (since.elapsed(), warmup + duration);
+        let phase = match at {
+            at if at < warmup => "warming up",
+            at if at < all => "measuring",
+            _ => "last deliveries",
         };
-        self.write(&format!(
-            "{:5.0} s  {rate}  {latencies}  {} faults",
-            moment.at_s, moment.faults
-        ));
+        let (at_s, all_s) = (at.as_secs_f64(), all.as_secs_f64());
+        let mut parts = vec![format!("{:.0} of {all_s:.0} s", at_s.min(all_s))];
+        parts.push(match moment.opened_per_s > moment.deliveries_per_s {
+            true => format!("{} handshakes/s", grouped(moment.opened_per_s)),
+            false => format!("{} deliveries/s", grouped(moment.deliveries_per_s)),
+        });
+        if moment.p99_us > 0.0 {
+            parts.push(format!("p50 {}", Unit::Micros.text(moment.p50_us)));
+            parts.push(format!("p99 {}", Unit::Micros.text(moment.p99_us)));
+        }
+        let faults = things(moment.faults as f64, "fault");
+        parts.push(match moment.faults {
+            0 => faults,
+            _ => self.colours.red(&faults),
+        });
+        self.tell(phase, at_s / all_s, &parts);
     }
 
     /// Says something that stays, in the place of the line.
@@ -102,6 +166,43 @@ impl Progress {
         }
     }
 
+    /// Whether something is to be said now: on a terminal some times a second, elsewhere every few seconds at first and
+    /// then ever more rarely, so that the log of a long run can still be read.
+    fn is_due(&mut self, now: Instant) -> bool {
+        if self.is_quiet || now < self.next {
+            return false;
+        }
+        self.next = now
+            + match self.is_terminal {
+                true => LOOKS_APART,
+                false => LINES_APART.max((now - self.begun) / 10),
+            };
+        true
+    }
+
+    fn tell(&mut self, phase: &str, share: f64, parts: &[String]) {
+        if !self.is_terminal {
+            self.say(&format!("{phase}: {}", parts.join(", ")));
+            return;
+        }
+        let text = parts.join("  ");
+        // A line that reaches the edge would begin another, which is not written over.
+        let columns = columns(&std::io::stderr()).saturating_sub(1);
+        let seen = phase.len() + 2 + visible_chars(&text);
+        let bar = columns.saturating_sub(seen + 2).min(BAR_CHARS);
+        let done = (share.clamp(0.0, 1.0) * bar as f64).round() as usize;
+        let bar = match bar {
+            0..BAR_CHARS_MIN => String::new(),
+            bar => self.colours.blue(&"█".repeat(done)) + &"░".repeat(bar - done) + "  ",
+        };
+        let phase = self.colours.bold(phase);
+        match seen <= columns {
+            true => self.write(&format!("{phase}  {bar}{text}")),
+            // No room for all of it, and colours cannot be cut.
+            false => self.write(&parts.first().cloned().unwrap_or_default()),
+        }
+    }
+
     fn write(&mut self, text: &str) {
         if self.is_terminal {
             self.is_dirty = true;
@@ -109,5 +210,25 @@ impl Progress {
             // A terminal that is gone needs no progress.
             let _gone = write!(std::io::stderr(), "\r{text}\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_log_come_ever_more_rarely() {
+        let mut progress = Progress {
+            is_quiet: false,
+            ..Progress::none()
+        };
+        let begun = progress.begun;
+        let after = |s| begun + Duration::from_secs(s);
+        let told: Vec<u64> = (0..700).filter(|s| progress.is_due(after(*s))).collect();
+        assert_eq!(told[..4], [5, 10, 15, 20]);
+        assert!(told.len() < 40, "{told:?}");
+        let mut quiet = Progress::none();
+        assert!(!quiet.is_due(after(1_000)));
     }
 }

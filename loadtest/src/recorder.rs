@@ -92,7 +92,7 @@ impl Percentiles {
 }
 
 /// Nanoseconds as microseconds with two digits after the point.
-fn micros(ns: u64) -> f64 {
+pub(crate) fn micros(ns: u64) -> f64 {
     (ns as f64 / 10.0).round() / 100.0
 }
 

@@ -155,6 +155,7 @@ impl Run<'_> {
         let clock = self.shared.clock;
         let phases = Phases::new(&self.shared.plan, clock.now_ns() + nanos(BREATH));
         self.shared.begin(phases);
+        self.progress.begin(&self.shared.plan);
 
         if self.wait_until(phases.window_start_ns) == Waited::Interrupted {
             return Err(nothing_measured());

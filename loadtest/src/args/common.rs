@@ -50,6 +50,12 @@ pub(crate) struct Common {
     /// Write the report here as JSON, too
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the report here as a page, too: one file that a browser shows
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Say nothing while the run goes on
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 /// Cores, as a type of its own: clap would take a plain list for a repeated argument.

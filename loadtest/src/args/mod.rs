@@ -11,6 +11,7 @@ use self::load::{Publish, Spread};
 use crate::body::Text;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
+use crate::page::ReportArgs;
 use crate::plan::{Pace, Plan};
 use crate::topology::Topology;
 
@@ -35,6 +36,9 @@ Examples:
     shardcast-loadtest storm --subscribers 10000 --topics 1000 --publishers 10 --rate 100 -- \
       shardcast serve --allow-publish 'load.*'
 
+  Draw two reports side by side:
+    shardcast-loadtest report before.json after.json --html both.html
+
 Ctrl-C ends the measured time early and reports what there is; a second one ends at once.
 Exit codes: 0 all deliveries right, 1 some were not, 2 asked wrongly, 3 not measurable, ended early, or the
 machine was disturbed (steal above --max-steal) so that the figures do not count, 130 ended at once.";
@@ -45,7 +49,18 @@ machine was disturbed (steal above --max-steal) so that the figures do not count
 pub(crate) struct CommandLine {
     /// What to do.
     #[command(subcommand)]
-    pub(crate) scenario: Scenario,
+    pub(crate) task: Task,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
+pub(crate) enum Task {
+    /// One run.
+    #[command(flatten)]
+    One(Scenario),
+    /// Draw reports that were written as JSON: a page with all of them side by side, or plots as SVG
+    Report(ReportArgs),
 }
 
 /// One way to load a server.
@@ -297,7 +312,10 @@ mod tests {
     fn order(args: &str) -> Result<Order, Failure> {
         let words = std::iter::once("loadtest").chain(args.split(' '));
         let line = CommandLine::try_parse_from(words).map_err(|e| Failure::Usage(e.to_string()))?;
-        line.scenario.order()
+        match line.task {
+            Task::One(scenario) => scenario.order(),
+            other => panic!("{other:?} is no scenario"),
+        }
     }
 
     #[test]

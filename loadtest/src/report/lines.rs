@@ -5,6 +5,11 @@ use std::io::{self, IsTerminal, Write};
 use super::Report;
 use super::figures::{DeflateFigures, HandshakeFigures, StormFigures, TlsFigures};
 use crate::failure::Verdict;
+use crate::terminal::{Colours, columns, wrapped};
+use crate::unit::{Unit, grouped, things};
+
+/// Columns before the names.
+const INDENT: usize = 2;
 
 /// Prints the report on standard output.
 ///
@@ -20,15 +25,26 @@ pub(crate) fn print(report: &Report) -> io::Result<()> {
         }
         return out.flush();
     }
+    let colours = Colours::of(&out);
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let room = columns(&out).saturating_sub(width + INDENT + 2).max(20);
+    let mut before = "";
     for (name, value) in rows {
-        let colour = match (name, report.verdict) {
-            ("verdict", Verdict::Good) => "\x1b[32m",
-            ("verdict", _) => "\x1b[31m",
-            ("note" | "fault", _) => "\x1b[33m",
-            _ => "",
+        // What was measured, what it was measured with, and what to think of it.
+        if ["host", "note", "fault", "verdict"].contains(&name) && name != before {
+            writeln!(out)?;
+        }
+        let paint = |line: &str| match (name, report.verdict) {
+            ("verdict", Verdict::Good) => colours.green(line),
+            ("verdict", _) => colours.red(line),
+            ("note" | "fault", _) => colours.yellow(line),
+            _ => line.to_owned(),
         };
-        writeln!(out, "  {name:width$}  {colour}{value}\x1b[0m")?;
+        for (index, line) in wrapped(&value, room).iter().enumerate() {
+            let name = colours.faint(&format!("{:width$}", if index == 0 { name } else { "" }));
+            writeln!(out, "{:INDENT$}{name}  {}", "", paint(line))?;
+        }
+        before = name;
     }
     out.flush()
 }
@@ -52,7 +68,7 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     }
     if let Some(handshakes) = &report.handshakes {
         add("handshakes", handshakes_line(handshakes));
-        add("latency, us", latency_line(report));
+        add("latency", latency_line(report));
     }
     if let Some(deflate) = &report.deflate {
         add("deflate", deflate_line(deflate));
@@ -99,11 +115,11 @@ fn run_line(report: &Report) -> String {
         burst => format!(" in bursts of {burst}"),
     };
     format!(
-        "{}: {pace}{burst}; {} subscribers, {} topics, {} publishers, {} bytes{}; {} s",
+        "{}: {pace}{burst}; {}, {}, {}, {} bytes{}; {} s",
         report.scenario,
-        settings.subscribers,
-        settings.topics,
-        settings.publishers,
+        things(settings.subscribers.into(), "subscriber"),
+        things(settings.topics as f64, "topic"),
+        things(settings.publishers as f64, "publisher"),
         settings.payload_bytes,
         if settings.text == "json" {
             " of JSON"
@@ -154,23 +170,34 @@ fn traffic(report: &Report, add: &mut impl FnMut(&'static str, String)) {
     add(
         "publications",
         format!(
-            "{} ({:.0}/s)",
-            counts.publications, counts.publications_per_s
+            "{} ({}/s)",
+            grouped(counts.publications as f64),
+            grouped(counts.publications_per_s)
         ),
     );
     add(
         "deliveries",
-        format!("{} ({:.0}/s)", counts.deliveries, counts.deliveries_per_s),
+        format!(
+            "{} ({}/s)",
+            grouped(counts.deliveries as f64),
+            grouped(counts.deliveries_per_s)
+        ),
     );
-    add("latency, us", latency_line(report));
+    add("latency", latency_line(report));
 }
 
 fn latency_line(report: &Report) -> String {
     let latency = &report.latency_us;
-    format!(
-        "p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  p99.99 {:.0}  max {:.0}",
-        latency.p50, latency.p90, latency.p99, latency.p999, latency.p9999, latency.max
-    )
+    let read = [
+        ("p50", latency.p50),
+        ("p90", latency.p90),
+        ("p99", latency.p99),
+        ("p99.9", latency.p999),
+        ("p99.99", latency.p9999),
+        ("max", latency.max),
+    ];
+    let texts = read.map(|(name, us)| format!("{name} {}", Unit::Micros.text(us)));
+    texts.join("  ")
 }
 
 fn handshakes_line(handshakes: &HandshakeFigures) -> String {
@@ -190,9 +217,9 @@ fn handshakes_line(handshakes: &HandshakeFigures) -> String {
 fn server(report: &Report, add: &mut impl FnMut(&'static str, String)) {
     let server = &report.server;
     if let Some(core) = &server.core {
-        let each = core
-            .ns_per_delivery
-            .map_or_else(String::new, |ns| format!("{ns:.0} ns per delivery; "));
+        let each = core.ns_per_delivery.map_or_else(String::new, |ns| {
+            format!("{} ns per delivery; ", grouped(ns))
+        });
         add(
             "core time",
             format!(
@@ -209,7 +236,9 @@ fn server(report: &Report, add: &mut impl FnMut(&'static str, String)) {
     if let Some(cpu_s) = server.process_cpu_s {
         let each = server
             .process_ns_per_delivery
-            .map_or_else(String::new, |ns| format!("{ns:.0} ns per delivery; "));
+            .map_or_else(String::new, |ns| {
+                format!("{} ns per delivery; ", grouped(ns))
+            });
         add("process time", format!("{each}{cpu_s:.2} s"));
     }
     if let Some(memory) = &server.memory {

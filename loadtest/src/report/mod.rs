@@ -3,11 +3,13 @@
 //! The JSON's schema is described in the README beside this crate and named in its first field; fields may be
 //! added under the same name, never changed or taken away.
 
+mod curve;
 mod figures;
 mod lines;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use curve::Curve;
 use figures::{
     Client, DeflateFigures, HandshakeFigures, Server, StormFigures, TlsFigures, WindowCounts, round,
 };
@@ -24,7 +26,8 @@ use crate::progress::Moment;
 use crate::recorder::Percentiles;
 use crate::run::Outcome;
 
-const SCHEMA: &str = "shardcast-loadtest/1";
+/// What the first field of a report names.
+pub(crate) const SCHEMA: &str = "shardcast-loadtest/1";
 
 /// How far the window may be from its planned length, as a part of it.
 const WINDOW_OFF_MAX: f64 = 0.2;
@@ -55,12 +58,15 @@ pub(crate) struct Report {
     settings: Settings,
     window_s: f64,
     setup_s: f64,
+    /// When the window began, in seconds since the first connection, as moments count.
+    window_at_s: f64,
     storm: Option<StormFigures>,
     tls: Option<TlsFigures>,
     deflate: Option<DeflateFigures>,
     handshakes: Option<HandshakeFigures>,
     counts: WindowCounts,
     latency_us: Percentiles,
+    latency_curve: Curve,
     server: Server,
     client: Client,
     steal_share: f64,
@@ -118,12 +124,14 @@ impl Report {
             settings: order.settings.clone(),
             window_s: round(window_s, 3),
             setup_s: round(outcome.setup.as_secs_f64(), 3),
+            window_at_s: round((start.at - outcome.before.at).as_secs_f64(), 3),
             storm: outcome.storm.as_ref().map(StormFigures::new),
             tls: TlsFigures::new(&outcome),
             deflate: DeflateFigures::new(&outcome),
             handshakes: (order.name == "handshakes")
                 .then(|| HandshakeFigures::new(&outcome, window_s, &server)),
             latency_us: Percentiles::of(&outcome.latencies),
+            latency_curve: Curve::of(&outcome.latencies),
             counts,
             server,
             client,
