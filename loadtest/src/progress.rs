@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use crate::client::Counts;
-use crate::plan::Plan;
+use crate::plan::{Pace, Plan};
 use crate::recorder::Percentiles;
 use crate::terminal::{Colours, columns, visible_chars};
 use crate::unit::{Unit, grouped, things};
@@ -72,8 +72,8 @@ pub(crate) struct Progress {
     is_quiet: bool,
     colours: Colours,
     begun: Instant,
-    /// When the first publication was due, and how long warm-up and measured time are to be.
-    planned: Option<(Instant, Duration, Duration)>,
+    /// When the load began, and what is planned.
+    planned: Option<(Instant, Plan)>,
     /// When to say something next.
     next: Instant,
 }
@@ -116,7 +116,7 @@ impl Progress {
 
     /// The load begins: warm-up and measured time, as planned.
     pub(crate) fn begin(&mut self, plan: &Plan) {
-        self.planned = Some((Instant::now(), plan.warmup, plan.duration));
+        self.planned = Some((Instant::now(), *plan));
     }
 
     /// The run goes on.
@@ -124,20 +124,21 @@ impl Progress {
         if !self.is_due(Instant::now()) {
             return;
         }
-        let Some((since, warmup, duration)) = self.planned else {
+        let Some((since, plan)) = self.planned else {
             return;
         };
-        let (at, all) = (since.elapsed(), warmup + duration);
+        let (at, all) = (since.elapsed(), plan.warmup + plan.duration);
         let phase = match at {
-            at if at < warmup => "warming up",
+            at if at < plan.warmup => "warming up",
             at if at < all => "measuring",
             _ => "last deliveries",
         };
         let (at_s, all_s) = (at.as_secs_f64(), all.as_secs_f64());
         let mut parts = vec![format!("{:.0} of {all_s:.0} s", at_s.min(all_s))];
-        parts.push(match moment.opened_per_s > moment.deliveries_per_s {
-            true => format!("{} handshakes/s", grouped(moment.opened_per_s)),
-            false => format!("{} deliveries/s", grouped(moment.deliveries_per_s)),
+        parts.push(match plan.pace {
+            _ if plan.reopens => format!("{} handshakes/s", grouped(moment.opened_per_s)),
+            Pace::Silent => things(moment.connections as f64, "connection"),
+            _ => format!("{} deliveries/s", grouped(moment.deliveries_per_s)),
         });
         if moment.p99_us > 0.0 {
             parts.push(format!("p50 {}", Unit::Micros.text(moment.p50_us)));

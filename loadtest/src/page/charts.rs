@@ -1,7 +1,7 @@
 //! Which plots reports are drawn as.
 
 use super::plot::{Axis, Plot, Series, Values};
-use super::run::Run;
+use super::run::{Run, reasonable};
 use super::scale::Scale;
 use crate::unit::Unit;
 
@@ -142,7 +142,7 @@ pub(super) fn ramp(runs: &[Run]) -> Option<Plot> {
     let lines = |run: &Run, name: String, field: &str| {
         let steps = run.list("/ramp/steps").iter();
         let mut points: Vec<(f64, f64)> = steps
-            .filter_map(|step| Some((step["rate"].as_f64()?, step[field].as_f64()?)))
+            .filter_map(|step| Some((reasonable(&step["rate"])?, reasonable(&step[field])?)))
             .collect();
         // A ramp goes back to halve the distance to its knee.
         points.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::charts;
 use super::drawing::{Frame, draw};
@@ -16,12 +16,13 @@ use crate::failure::Failure;
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("output").args(["html", "svg"]).required(true).multiple(true))]
 pub(crate) struct ReportArgs {
     /// Reports that --json has written, or files with several under "runs"; LABEL=FILE gives one a name
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
     /// Write a page with all of them side by side
-    #[arg(long, value_name = "FILE", required_unless_present = "svg")]
+    #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Write each plot as a file of its own into this folder, for documents: latency.svg, throughput.svg and so on
     #[arg(long, value_name = "FOLDER")]

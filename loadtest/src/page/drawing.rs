@@ -29,9 +29,6 @@ const DASHES: [&str; STYLES] = [
 /// Lines of so few points show each of them.
 const DOTS_MAX: usize = 25;
 
-/// Letters of a name that a legend has room for.
-const NAME_CHARS: usize = 44;
-
 const LETTER: f64 = 12.0;
 
 /// The mean width of a letter: that of a wide font, because which one it will be is not known.
@@ -94,6 +91,8 @@ impl Frame {
 impl Layout {
     fn new(plot: &Plot, frame: Frame, legend_rows: usize) -> Self {
         let (width, height) = frame.size();
+        // Names take no room from the lines.
+        let height = height + legend_rows as f64 * LEGEND_ROW;
         let labels = plot.y.scale.ticks();
         let labels = labels.into_iter().filter(|tick| tick.is_labelled);
         let labels = labels.map(|tick| text_width(&plot.y.tick(tick.value)));
@@ -103,7 +102,7 @@ impl Layout {
             height,
             left: labels.fold(0.0, f64::max) + 14.0,
             right: width - 18.0,
-            top: title + legend_rows as f64 * LEGEND_ROW + 28.0,
+            top: title + legend_rows as f64 * LEGEND_ROW + 30.0,
             bottom: height - 42.0,
         }
     }
@@ -120,10 +119,10 @@ impl Layout {
 
 /// Draws a plot.
 pub(super) fn draw(plot: &Plot, frame: Frame) -> String {
-    let (width, height) = frame.size();
-    let legend = legend_places(plot, width);
+    let legend = legend_places(plot, frame);
     let rows = legend.last().map_or(0, |(_, row)| row + 1);
     let layout = Layout::new(plot, frame, rows);
+    let Layout { width, height, .. } = layout;
     let mut svg = Markup::new();
     let view = format!("0 0 {width} {height}");
     svg.element(
@@ -151,7 +150,7 @@ pub(super) fn draw(plot: &Plot, frame: Frame) -> String {
                 write(svg, "title", "start", 16.0, 26.0, &plot.title);
             }
             let legend_top = if frame == Frame::Alone { 44.0 } else { 14.0 };
-            draw_legend(svg, plot, &legend, legend_top);
+            draw_legend(svg, plot, &legend, (width, legend_top));
             draw_axes(svg, plot, &layout);
             let is_filled = plot.series.len() == 1 && plot.y.scale.place(0.0) == Some(0.0);
             for (style, series) in plot.series.iter().enumerate() {
@@ -198,13 +197,14 @@ pub(super) fn draw_path(svg: &mut Markup, class: &str, dashes: &str, d: &str) {
 }
 
 /// Where the name of each line begins, and in which row; none for a line on its own that needs no name.
-fn legend_places(plot: &Plot, width: f64) -> Vec<(f64, usize)> {
+fn legend_places(plot: &Plot, frame: Frame) -> Vec<(f64, usize)> {
+    let (width, _) = frame.size();
     let (mut places, mut x, mut row) = (Vec::new(), 16.0, 0);
     if plot.series.iter().all(|series| series.name.is_empty()) {
         return places;
     }
     for series in &plot.series {
-        let needed = 30.0 + text_width(&shortened(&series.name)) + 18.0;
+        let needed = 30.0 + text_width(&shortened(&series.name, width)) + 18.0;
         if x + needed > width && x > 16.0 {
             (x, row) = (16.0, row + 1);
         }
@@ -214,7 +214,7 @@ fn legend_places(plot: &Plot, width: f64) -> Vec<(f64, usize)> {
     places
 }
 
-fn draw_legend(svg: &mut Markup, plot: &Plot, places: &[(f64, usize)], top: f64) {
+fn draw_legend(svg: &mut Markup, plot: &Plot, places: &[(f64, usize)], (width, top): (f64, f64)) {
     for ((style, series), (x, row)) in plot.series.iter().enumerate().zip(places) {
         let y = top + *row as f64 * LEGEND_ROW;
         let class = format!("line s{}", style % STYLES);
@@ -225,7 +225,7 @@ fn draw_legend(svg: &mut Markup, plot: &Plot, places: &[(f64, usize)], top: f64)
             "start",
             x + 30.0,
             y + 4.0,
-            &shortened(&series.name),
+            &shortened(&series.name, width),
         );
     }
 }
@@ -292,7 +292,7 @@ fn draw_axes(svg: &mut Markup, plot: &Plot, layout: &Layout) {
         "none",
         &format!("M{left:.1} {bottom:.1}H{right:.1}"),
     );
-    write(svg, "label", "start", 4.0, top - 12.0, &plot.y.label);
+    write(svg, "label", "start", 4.0, top - 14.0, &plot.y.label);
     let middle = (left + right) / 2.0;
     write(
         svg,
@@ -364,11 +364,13 @@ pub(super) fn text_width(text: &str) -> f64 {
     text.chars().count() as f64 * LETTER_WIDTH
 }
 
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME_CHARS {
+/// As much of a name as a legend of this width has room for.
+fn shortened(name: &str, width: f64) -> String {
+    let room = ((width - 80.0) / LETTER_WIDTH) as usize;
+    if name.chars().count() <= room {
         return name.to_owned();
     }
-    name.chars().take(NAME_CHARS - 1).chain(['…']).collect()
+    name.chars().take(room - 1).chain(['…']).collect()
 }
 
 fn rounded(value: f64) -> f64 {

@@ -32,7 +32,7 @@ pub(super) fn draw_readouts(svg: &mut Markup, plot: &Plot, layout: &Layout) {
             let width = texts.fold(text_width(&readout.x), f64::max) + 20.0;
             let height = 17.0 * (readout.values.len() + 1) as f64 + 10.0;
             let is_left = x + width + 10.0 > layout.width;
-            let left = if is_left { x - width - 8.0 } else { x + 8.0 };
+            let left = if is_left { x - width - 8.0 } else { x + 8.0 }.max(2.0);
             let y = top + 4.0;
             let right = left + width;
             let d = format!("M{left:.1} {y:.1}H{right:.1}v{height}H{left:.1}Z");

@@ -80,4 +80,56 @@ mod tests {
         ];
         run("earlier", &gone)
     }
+
+    /// Pointers to all that is in a value.
+    fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+        let fields = value.as_object().into_iter().flatten();
+        let fields = fields.map(|(name, inside)| (name.clone(), inside));
+        let items = value.as_array().into_iter().flatten().enumerate();
+        let items = items.map(|(index, inside)| (index.to_string(), inside));
+        for (name, inside) in fields.chain(items) {
+            let pointer = format!("{at}/{name}");
+            found.push(pointer.clone());
+            pointers(inside, &pointer, found);
+        }
+    }
+
+    #[test]
+    fn whatever_is_in_a_report_the_page_is_well_formed() {
+        let whole = run("a", &[]);
+        let mut all = Vec::new();
+        pointers(&whole.report, "", &mut all);
+        assert!(all.len() > 80, "{all:?}");
+        let odd = [
+            Value::Null,
+            json!("</style><script>\u{0}\u{202e}&lt;\"'"),
+            json!(-1),
+            json!(1e300),
+            json!([[1, "<"]]),
+        ];
+        for pointer in &all {
+            for value in &odd {
+                let mut report = whole.report.clone();
+                *report.pointer_mut(pointer).expect("it is there") = value.clone();
+                // Some of it is no report any more.
+                let Ok(odd) = Run::check("<&>".to_owned(), report) else {
+                    continue;
+                };
+                for runs in [vec![odd.clone()], vec![whole.clone(), odd]] {
+                    let page = html::page(&runs, &[]);
+                    let options = roxmltree::ParsingOptions {
+                        allow_dtd: true,
+                        ..Default::default()
+                    };
+                    let parsed = roxmltree::Document::parse_with_options(&page, options);
+                    let document =
+                        parsed.unwrap_or_else(|error| panic!("{pointer} {value}: {error}"));
+                    let scripts = document
+                        .descendants()
+                        .filter(|node| node.has_tag_name("script"));
+                    assert_eq!(scripts.count(), 0, "{pointer} {value}");
+                }
+            }
+        }
+    }
 }

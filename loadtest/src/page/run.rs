@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::report::SCHEMA;
 
+/// Far above all that is measured, also in nanoseconds or bytes.
+const NUMBER_MAX: f64 = 1e18;
+
 /// A report with a name.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
@@ -49,7 +52,7 @@ impl Run {
 
     /// A number; `None` if it was not measured, or this version did not know it yet.
     pub(super) fn number(&self, pointer: &str) -> Option<f64> {
-        self.report.pointer(pointer)?.as_f64()
+        reasonable(self.report.pointer(pointer)?)
     }
 
     /// A text; empty if there is none.
@@ -80,7 +83,7 @@ impl Run {
     pub(super) fn moments(&self, field: &str) -> Vec<(f64, f64)> {
         let moments = self.list("/moments").iter();
         moments
-            .filter_map(|moment| Some((moment["at_s"].as_f64()?, moment[field].as_f64()?)))
+            .filter_map(|moment| Some((reasonable(&moment["at_s"])?, reasonable(&moment[field])?)))
             .collect()
     }
 
@@ -89,8 +92,13 @@ impl Run {
         if self.number("/latency_us/count").unwrap_or(0.0) == 0.0 {
             return Vec::new();
         }
-        let point =
-            |point: &Value| Some((point[0].as_f64()?, point[1].as_f64()?, point[2].as_u64()?));
+        let point = |point: &Value| {
+            Some((
+                reasonable(&point[0])?,
+                reasonable(&point[1])?,
+                point[2].as_u64()?,
+            ))
+        };
         let curve: Vec<_> = self
             .list("/latency_curve")
             .iter()
@@ -139,6 +147,11 @@ impl Run {
             .flatten()
             .map(|(name, _)| &**name)
     }
+}
+
+/// A number that an axis can hold: a report may have passed through other hands.
+pub(super) fn reasonable(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|number| number.abs() <= NUMBER_MAX)
 }
 
 fn collect_leaves(pointer: &str, value: &Value, found: &mut Vec<(String, Value)>) {

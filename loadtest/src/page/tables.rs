@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::figure::Figure;
 use super::markup::Markup;
-use super::run::{Run, plain};
+use super::run::{Run, plain, reasonable};
 use crate::unit::{Unit, grouped};
 
 /// Rows of a table over time; of longer runs every so many seconds have one.
@@ -66,7 +66,10 @@ pub(super) fn figures(page: &mut Markup, runs: &[Run]) {
     rows.extend(Figure::known().filter_map(|figure| figure_row(&figure, runs)));
     let faults = runs.iter().map(|run| {
         let counts = run.leaves("/faults");
-        let sum: f64 = counts.iter().filter_map(|(_, count)| count.as_f64()).sum();
+        let sum: f64 = counts
+            .iter()
+            .filter_map(|(_, count)| reasonable(count))
+            .sum();
         cell(&grouped(sum))
     });
     rows.push(Row {
@@ -139,7 +142,7 @@ pub(super) fn settings(page: &mut Markup, runs: &[Run]) {
 
 /// A setting with the unit that its field names.
 pub(super) fn setting(pointer: &str, value: &Value) -> String {
-    match (Figure::at(pointer).unit, value.as_f64()) {
+    match (Figure::at(pointer).unit, reasonable(value)) {
         (Unit::Count, _) | (_, None) => shown(value),
         // They are round, unlike what is measured.
         (unit, Some(number)) => unit.tick(number),
@@ -182,7 +185,7 @@ pub(super) fn moments(page: &mut Markup, run: &Run) {
     let is_there = |field: &str| {
         moments
             .iter()
-            .any(|moment| moment[field].as_f64().unwrap_or(0.0) > 0.0)
+            .any(|moment| reasonable(&moment[field]).unwrap_or(0.0) > 0.0)
     };
     let columns: Vec<_> = columns
         .into_iter()
@@ -202,7 +205,7 @@ pub(super) fn moments(page: &mut Markup, run: &Run) {
             for moment in moments.iter().step_by(each) {
                 body.element("tr", &[], |line| {
                     for (_, field, unit) in &columns {
-                        let value = moment[*field].as_f64();
+                        let value = reasonable(&moment[*field]);
                         let text = match (*unit, value) {
                             (_, None) => "–".to_owned(),
                             (Unit::Micros, Some(0.0)) => "–".to_owned(),

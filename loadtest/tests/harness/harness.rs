@@ -1,7 +1,8 @@
 //! Runs the harness's binary and reads its report.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -88,8 +89,17 @@ pub(crate) fn run(args: &str) -> Run {
     start(args).wait()
 }
 
+/// The same with a page at `html`.
+pub(crate) fn run_with_page(args: &str, html: &Path) -> Run {
+    start_with(args, &[OsStr::new("--html"), html.as_os_str()]).wait()
+}
+
 /// The same, without waiting for its end.
 pub(crate) fn start(args: &str) -> Running {
+    start_with(args, &[])
+}
+
+fn start_with(args: &str, more: &[&OsStr]) -> Running {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let number = RUNS.fetch_add(1, Ordering::Relaxed);
     let name = format!("report-{}-{number}.json", std::process::id());
@@ -101,6 +111,7 @@ pub(crate) fn start(args: &str) -> Running {
         // Before what may end in the command of a server.
         .arg("--json")
         .arg(&json)
+        .args(more)
         .args(rest.split_whitespace())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

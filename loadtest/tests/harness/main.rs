@@ -11,7 +11,10 @@ mod harness;
 #[allow(dead_code, reason = "it is made for the server's own tests")]
 mod http;
 mod interrupts_end_runs;
+mod pages_are_drawn;
+mod pages_look_right;
 mod planted;
+mod progress_is_told;
 mod runs_end_in_time;
 mod secured_runs;
 mod server_counts_what_clients_saw;
