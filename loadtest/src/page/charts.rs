@@ -376,7 +376,8 @@ mod tests {
         let plot = ramp(&[run("a", &[("/ramp", steps)])]).expect("three steps");
         let rates: Vec<f64> = plot.series[1].points.iter().map(|point| point.x).collect();
         assert_eq!(rates, [100.0, 150.0, 200.0]);
-        assert!(ramp(&[run("a", &[])]).is_none());
+        let none = [("/ramp", serde_json::Value::Null)];
+        assert!(ramp(&[run("a", &none)]).is_none());
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub(crate) struct ReportArgs {
     /// Write each plot as a file of its own into this folder, for documents: latency.svg, throughput.svg and so on
     #[arg(long, value_name = "FOLDER")]
     svg: Option<PathBuf>,
-    /// Plot one figure over another, both as JSON pointers into the reports, and a line for each value of SERIES:
+    /// Only the runs whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Plot one figure over another, both as JSON pointers into the reports, and a line for each value of SERIES, a pointer too or the word label:
     /// /server/core/ns_per_delivery:/settings/subscribers
     #[arg(long, value_name = "Y:X[:SERIES]")]
     growth: Vec<Growth>,
@@ -39,7 +42,7 @@ pub(crate) struct ReportArgs {
 ///
 /// When a file is no report, lacks a figure that is to be drawn, or cannot be written.
 pub(crate) fn carry_out(args: &ReportArgs) -> Result<(), Failure> {
-    let runs = read_all(&args.files)?;
+    let runs = read_all(&args.files, args.only.as_deref())?;
     let mut growths = Vec::new();
     for growth in &args.growth {
         growths.push((growth.file_stem(), growth.plot(&runs)?));

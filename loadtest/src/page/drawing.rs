@@ -70,7 +70,7 @@ pub(super) struct Layout {
 impl Frame {
     fn size(self) -> (f64, f64) {
         match self {
-            Self::Whole => (1060.0, 400.0),
+            Self::Whole => (900.0, 370.0),
             Self::Wide => (760.0, 340.0),
             Self::Half => (500.0, 270.0),
             Self::Narrow => (350.0, 260.0),

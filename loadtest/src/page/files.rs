@@ -8,15 +8,25 @@ use super::run::Run;
 use crate::failure::Failure;
 use crate::report::SCHEMA;
 
-/// Reads the reports of all files, each `FILE` or `LABEL=FILE`.
+/// Reads the reports of all files, each `FILE` or `LABEL=FILE`; of these the ones whose name has `only` in it.
 ///
 /// # Errors
 ///
-/// When one cannot be read or is none, with its name.
-pub(super) fn read_all(names: &[String]) -> Result<Vec<Run>, Failure> {
+/// When a file cannot be read or is no report, with its name, or when none is left.
+pub(super) fn read_all(names: &[String], only: Option<&str>) -> Result<Vec<Run>, Failure> {
     let mut runs = Vec::new();
     for name in names {
         read_file(name, &mut runs).map_err(Failure::Usage)?;
+    }
+    if let Some(only) = only {
+        let all: Vec<String> = runs.iter().map(|run| run.label.clone()).collect();
+        runs.retain(|run| run.label.contains(only));
+        if runs.is_empty() {
+            return Err(Failure::Usage(format!(
+                "--only {only}: no run is called so; there are {}",
+                all.join("; ")
+            )));
+        }
     }
     tell_apart(&mut runs);
     Ok(runs)
@@ -131,7 +141,7 @@ mod tests {
     }
 
     fn labels(names: &[String]) -> Vec<String> {
-        let runs = read_all(names).expect("reports");
+        let runs = read_all(names, None).expect("reports");
         runs.into_iter().map(|run| run.label).collect()
     }
 
@@ -162,7 +172,11 @@ mod tests {
         });
         let file = File::with(&runs.to_string(), "runs.json");
         let named = format!("all={}", file.name());
-        assert_eq!(labels(&[named]), ["all", "b", "b (2)"]);
+        assert_eq!(labels(std::slice::from_ref(&named)), ["all", "b", "b (2)"]);
+        let of_b = read_all(std::slice::from_ref(&named), Some("b")).expect("two of them");
+        assert!(of_b.iter().all(|run| run.kind == "b") && of_b.len() == 2);
+        let none = read_all(&[named], Some("c")).expect_err("there is none");
+        assert!(none.to_string().ends_with("there are all; b; b"), "{none}");
     }
 
     #[test]
@@ -186,14 +200,14 @@ mod tests {
         .enumerate()
         {
             let file = File::with(text, &format!("wrong-{at}.json"));
-            let failure = read_all(&[file.name()])
+            let failure = read_all(&[file.name()], None)
                 .expect_err("it is wrong")
                 .to_string();
             for part in [&*file.name(), wrong, "--json"] {
                 assert!(failure.contains(part), "{part:?} in {failure}");
             }
         }
-        let failure = read_all(&["no such file".to_owned()]).expect_err("it is not there");
+        let failure = read_all(&["no such file".to_owned()], None).expect_err("it is not there");
         assert!(
             failure.to_string().contains("cannot read no such file"),
             "{failure}"

@@ -13,6 +13,9 @@ use crate::failure::Failure;
 /// Settings that grow by more than this are chosen by ratios.
 const RATIO_LINEAR_MAX: f64 = 20.0;
 
+/// Stands for what a run is called, where its report does not tell what it is about.
+const LABEL: &str = "label";
+
 const STEPS: usize = 5;
 
 /// Which figure over which, and which reports belong to one line: JSON pointers.
@@ -29,7 +32,12 @@ impl FromStr for Growth {
     /// `Y:X` or `Y:X:SERIES`.
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split(':').collect();
-        if let Some(wrong) = parts.iter().find(|part| !part.starts_with('/')) {
+        let is_label = |at| at == 2 && parts[at] == LABEL;
+        let wrong = parts
+            .iter()
+            .enumerate()
+            .find(|(at, part)| !part.starts_with('/') && !is_label(*at));
+        if let Some((_, wrong)) = wrong {
             return Err(format!(
                 "{wrong:?} is no JSON pointer, which begins with a slash: \
                  /server/core/ns_per_delivery:/settings/subscribers"
@@ -82,11 +90,11 @@ impl Growth {
         };
         let mut lines: Vec<(String, BTreeMap<u64, Vec<f64>>)> = Vec::new();
         for run in runs {
-            let name = self
-                .series
-                .as_ref()
-                .map(|pointer| plain(run.value(pointer)));
-            let name = name.unwrap_or_default();
+            let name = match self.series.as_deref() {
+                None => String::new(),
+                Some(LABEL) => run.kind.clone(),
+                Some(pointer) => plain(run.value(pointer)),
+            };
             let (at, value) = (number(run, &self.x)?, number(run, &self.y)?);
             let known = lines.iter().position(|(known, _)| *known == name);
             let index = known.unwrap_or_else(|| {
@@ -216,6 +224,19 @@ mod tests {
     }
 
     #[test]
+    fn lines_may_be_of_runs_that_are_called_the_same() {
+        let growth: Growth = "/latency_us/p50:/settings/subscribers:label"
+            .parse()
+            .expect("it is right");
+        let mut runs = runs();
+        runs[1].label = "a (2)".to_owned();
+        runs[2].kind = "b".to_owned();
+        let plot = growth.plot(&runs).expect("all there");
+        let names: Vec<&str> = plot.series.iter().map(|series| &*series.name).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
     fn missing_figures_are_named() {
         let growth: Growth = "/server/core/ns_per_hour:/settings/topics"
             .parse()
@@ -231,7 +252,8 @@ mod tests {
 
     #[test]
     fn pointers_are_told_from_other_words() {
-        for wrong in ["", "a", "/a", "/a:b", "/a:/b:/c:/d"] {
+        assert!("/a:/b:label".parse::<Growth>().is_ok());
+        for wrong in ["", "a", "/a", "/a:b", "/a:/b:c", "/a:label", "/a:/b:/c:/d"] {
             assert!(wrong.parse::<Growth>().is_err(), "{wrong}");
         }
     }

@@ -95,6 +95,9 @@ fn headline(run: &Run) -> String {
             "closed loop, window {}",
             grouped(number("/settings/window"))
         )),
+        "open" if run.value("/ramp").is_object() => {
+            parts.push("open loop, at rising rates".to_owned())
+        }
         "open" => parts.push(format!(
             "open loop, {} publications/s",
             grouped(number("/settings/rate"))
@@ -257,11 +260,8 @@ fn over_time(body: &mut Markup, runs: &[Run]) {
             }
         });
         for run in runs {
-            body.element("details", &[], |body| {
-                body.text_element("summary", &[], format!("Numbers of {}", run.label));
-                body.element("div", &[("class", &"scroll")], |body| {
-                    tables::moments(body, run)
-                });
+            details(body, &format!("Numbers of {}", run.label), |body| {
+                tables::moments(body, run)
             });
         }
     });
@@ -271,8 +271,13 @@ fn ramp(body: &mut Markup, runs: &[Run]) {
     let Some(plot) = charts::ramp(runs) else {
         return;
     };
-    section(body, "Latency by rate", |body| {
+    section(body, "Ramp", |body| {
         figure(body, "whole", &plot, Frame::Whole);
+        for run in runs {
+            details(body, &format!("Steps of {}", run.label), |body| {
+                tables::objects(body, run, "/ramp/steps", "Steps in their order");
+            });
+        }
     });
 }
 
@@ -304,6 +309,14 @@ fn footer(body: &mut Markup) {
         env!("LOADTEST_COMMIT"),
         "."
     ));
+}
+
+/// What is shown to those who want it.
+fn details(body: &mut Markup, title: &str, inside: impl FnOnce(&mut Markup)) {
+    body.element("details", &[], |body| {
+        body.text_element("summary", &[], title);
+        body.element("div", &[("class", &"scroll")], inside);
+    });
 }
 
 fn section(body: &mut Markup, title: &str, inside: impl FnOnce(&mut Markup)) {

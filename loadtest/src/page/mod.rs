@@ -62,6 +62,7 @@ mod tests {
             "latency_curve": [[0.0, 10.0, 1], [50.0, 50.0, 10_000], [99.0, 100.0, 19_800], [100.0, 500.0, 20_000]],
             "server": {"core": {"ns_per_delivery": 4000.0}, "memory": {"bytes_per_connection": 621.0}},
             "faults": {"lost": 0, "samples": []},
+            "ramp": {"steps": [{"rate": 100.0, "p50_us": 50.0, "p99_us": 100.0, "held": true}]},
             "moments": [moment(1.0, 0.0), moment(2.0, 50.0), moment(3.0, 60.0)],
         });
         for (pointer, value) in changed {

@@ -12,6 +12,8 @@ const NUMBER_MAX: f64 = 1e18;
 pub(super) struct Run {
     /// What it is called among others.
     pub(super) label: String,
+    /// What it was called before there were others of the same name: runs of one kind.
+    pub(super) kind: String,
     /// The whole JSON.
     pub(super) report: Value,
 }
@@ -47,7 +49,11 @@ impl Run {
                 return Err(format!("it has no {part:?}, so it is not a whole report"));
             }
         }
-        Ok(Self { label, report })
+        Ok(Self {
+            kind: label.clone(),
+            label,
+            report,
+        })
     }
 
     /// A number; `None` if it was not measured, or this version did not know it yet.

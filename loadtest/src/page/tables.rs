@@ -220,6 +220,40 @@ pub(super) fn moments(page: &mut Markup, run: &Run) {
     });
 }
 
+/// A list of objects that have the same fields, such as the steps of a ramp.
+pub(super) fn objects(page: &mut Markup, run: &Run, pointer: &str, caption: &str) {
+    let items = run.list(pointer);
+    let fields = items
+        .first()
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let fields: Vec<&str> = fields.map(|(name, _)| &**name).collect();
+    page.element("table", &[], |table| {
+        table.text_element("caption", &[], caption);
+        table.element("thead", &[], |head| {
+            head.element("tr", &[], |line| {
+                for field in &fields {
+                    line.text_element("th", &[("scope", &"col")], Figure::at(field).name);
+                }
+            });
+        });
+        table.element("tbody", &[], |body| {
+            for item in items {
+                body.element("tr", &[], |line| {
+                    for field in &fields {
+                        let text = match (Figure::at(field).unit, reasonable(&item[*field])) {
+                            (Unit::Count, _) | (_, None) => shown(&item[*field]),
+                            (unit, Some(number)) => unit.text(number),
+                        };
+                        line.text_element("td", &[], text);
+                    }
+                });
+            }
+        });
+    });
+}
+
 fn figure_row(figure: &Figure, runs: &[Run]) -> Option<Row> {
     let values: Vec<Option<f64>> = runs.iter().map(|run| run.number(&figure.pointer)).collect();
     // Latencies of no deliveries are written as zeros.
