@@ -62,6 +62,14 @@ impl Faults {
         }
     }
 
+    /// Counts what was lost; `words` is asked for the first few only.
+    pub(crate) fn note_lost(&mut self, count: u64, words: impl FnOnce() -> String) {
+        self.lost += count;
+        if self.samples.len() < SAMPLES_MAX {
+            self.samples.push(words());
+        }
+    }
+
     /// Adds those of another thread.
     pub(crate) fn add(&mut self, other: Self) {
         self.lost += other.lost;

@@ -16,11 +16,14 @@ mod page;
 mod plan;
 mod probe;
 mod progress;
+mod ramp;
 mod random;
 mod recorder;
 mod report;
 mod run;
+mod slow;
 mod storm;
+mod stretch;
 mod target;
 mod terminal;
 mod tls;
@@ -62,8 +65,8 @@ fn main() -> ExitCode {
 fn carry_out(order: Order) -> Result<Verdict, Failure> {
     let interrupt = Interrupt::listen()?;
     let settled = Settled::new(&order);
+    let connections = order.connections();
     let common = order.common;
-    let connections = order.topology.clients.len() as u64;
     // The floor has both ends of its connections in this process.
     let ends = if order.has_own_server { 2 } else { 1 };
     machine::reserve_descriptors(connections * ends)?;
@@ -101,6 +104,7 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         shared,
         common.client_cpus(),
         &probe,
+        order.course,
         to_be_killed,
         &interrupt,
         &mut progress,

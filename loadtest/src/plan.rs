@@ -37,11 +37,31 @@ pub(crate) struct Plan {
     pub(crate) return_within: Option<Duration>,
     /// Connections are closed as soon as they are WebSockets, and opened anew.
     pub(crate) reopens: bool,
+    /// An open loop whose deliveries are further behind its schedule ends early, and has all the time it needs to
+    /// deliver what it has asked for. `None`: it goes on.
+    pub(crate) behind_max: Option<Duration>,
+    /// Who comes and goes besides those that stay, if anybody does.
+    pub(crate) churn: Option<Churn>,
 }
 
-/// When the phases of a run begin and end, in nanoseconds of the run's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Clients that come and go: each connects, subscribes, stays for some time and leaves, over and over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Churn {
+    /// How many of them there are at most at a time.
+    pub(crate) churners: u32,
+    /// Visits a second by schedule; `None`: each comes as soon as it has left.
+    pub(crate) rate: Option<f64>,
+    /// How long a client stays after it is subscribed, on average.
+    pub(crate) stay: Duration,
+    /// How many of 10,000 leave without a Close frame, by a reset.
+    pub(crate) abrupt: u32,
+}
+
+/// When the phases of a stretch of load begin and end, in nanoseconds of the run's clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Phases {
+    /// How publications follow each other in them.
+    pub(crate) pace: Pace,
     /// The first planned instant.
     pub(crate) start_ns: u64,
     /// The warm-up is over; what is planned from here on is measured.
@@ -51,10 +71,11 @@ pub(crate) struct Phases {
 }
 
 impl Phases {
-    /// The phases of a run of `plan` that begins at `start_ns`.
+    /// The phases of a stretch of `plan` that begins at `start_ns`.
     pub(crate) fn new(plan: &Plan, start_ns: u64) -> Self {
         let window_start_ns = start_ns + nanos(plan.warmup);
         Self {
+            pace: plan.pace,
             start_ns,
             window_start_ns,
             window_end_ns: window_start_ns + nanos(plan.duration),
@@ -172,6 +193,8 @@ mod tests {
             duration: Duration::from_nanos(5),
             return_within: None,
             reopens: false,
+            behind_max: None,
+            churn: None,
         };
         let phases = Phases::new(&plan, 100);
         let measured: Vec<u64> = (100..120).filter(|ns| phases.is_measured(*ns)).collect();

@@ -7,6 +7,9 @@ use std::time::Instant;
 use crate::cpu::{CoreTicks, core_ticks, read_proc, resident_bytes, task_ticks};
 use crate::failure::Failure;
 
+/// A client thread busier than this may have been what limited the run.
+pub(crate) const CLIENT_BUSY_SHARE_MAX: f64 = 0.9;
+
 /// What is looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Probe {
@@ -37,6 +40,35 @@ pub(crate) struct Sample {
     pub(crate) idle_ns: Vec<u64>,
     /// Sends of our own server.
     pub(crate) sends: Option<u64>,
+}
+
+impl Sample {
+    /// How busy each client thread was since an earlier sample.
+    pub(crate) fn busy_shares(&self, earlier: &Self) -> Vec<f64> {
+        let elapsed_s = (self.at - earlier.at).as_secs_f64();
+        let threads = self.idle_ns.iter().zip(&earlier.idle_ns);
+        threads
+            .map(|(now, earlier)| 1.0 - (now - earlier) as f64 / 1e9 / elapsed_s)
+            .map(|busy| busy.clamp(0.0, 1.0))
+            .collect()
+    }
+
+    /// The largest share of stolen time since an earlier sample, among the cores that matter.
+    pub(crate) fn steal_share(&self, earlier: &Self) -> f64 {
+        let share = |(now, earlier): (CoreTicks, CoreTicks)| {
+            let ticks = now - earlier;
+            ticks.share(ticks.steal)
+        };
+        let known = [
+            self.server_cores.zip(earlier.server_cores),
+            self.client_cores.zip(earlier.client_cores),
+        ];
+        let known: Vec<f64> = known.into_iter().flatten().map(share).collect();
+        match known.as_slice() {
+            [] => share((self.all_cores, earlier.all_cores)),
+            shares => shares.iter().copied().fold(0.0, f64::max),
+        }
+    }
 }
 
 impl Probe {
@@ -70,6 +102,11 @@ impl Probe {
     pub(crate) fn server_command(&self) -> Option<String> {
         let text = read_proc(format!("/proc/{}/cmdline", self.server_pid?)).ok()?;
         Some(text.trim_end_matches('\0').replace('\0', " "))
+    }
+
+    /// Resident memory of the server's process; `None` if it is not known, or has ended.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        resident_bytes(&read_proc(format!("/proc/{}/status", self.server_pid?)).ok()?)
     }
 
     fn server(&self) -> Result<Option<(u64, u64)>, Failure> {

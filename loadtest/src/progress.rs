@@ -38,6 +38,8 @@ pub(crate) struct Moment {
     pub(crate) p99_us: f64,
     /// Faults so far, lost deliveries not counted.
     pub(crate) faults: u64,
+    /// Resident memory of the server's process, if that is known.
+    pub(crate) server_rss_bytes: Option<u64>,
 }
 
 impl Moment {
@@ -59,6 +61,15 @@ impl Moment {
             p50_us: latencies.p50,
             p99_us: latencies.p99,
             faults: now.faults,
+            server_rss_bytes: None,
+        }
+    }
+
+    /// The same with the server's resident memory.
+    pub(crate) fn with_memory(self, server_rss_bytes: Option<u64>) -> Self {
+        Self {
+            server_rss_bytes,
+            ..self
         }
     }
 }
@@ -157,6 +168,13 @@ impl Progress {
         self.clear();
         // As with the line itself, nobody may be there to read it.
         let _gone = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// The same, if somebody sees it come: a report says it again.
+    pub(crate) fn say_if_seen(&mut self, text: &str) {
+        if self.is_terminal {
+            self.say(text);
+        }
     }
 
     /// Takes the line away.

@@ -10,30 +10,38 @@ use crate::checks::Faults;
 use crate::client::{Counts, Finished, Shared, Terms, Worker};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::plan::{Pace, Phases, nanos};
 use crate::probe::{Probe, Sample};
 use crate::progress::{Moment, Progress};
+use crate::ramp::{Climb, Ramp};
 use crate::recorder::{self, Percentiles};
+use crate::slow::Slow;
 use crate::storm::{KilledServer, Storm};
+use crate::stretch::Stretch;
 
 /// A server that sets up no connection for so long will set up none.
 const SETUP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between the last connection and the first publication the threads come to rest; and before a window
 /// ends early they learn of it.
-const BREATH: Duration = Duration::from_millis(100);
-
-/// How long the last deliveries may take after the planned end.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
-
-/// How long to listen on when all has come: for what comes twice.
-const AFTERMATH: Duration = Duration::from_millis(200);
+pub(crate) const BREATH: Duration = Duration::from_millis(100);
 
 /// How often the main thread looks: often enough for the edges of phases.
-const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// How often progress is shown, and a moment kept.
 const MOMENT: Duration = Duration::from_secs(1);
+
+/// What the main thread lets happen between the first connection and the last delivery.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Course {
+    /// One stretch of load.
+    #[default]
+    Steady,
+    /// A second one, in which some have stopped reading.
+    Slow,
+    /// One after the other at rising rates.
+    Ramp(Climb),
+}
 
 /// What a run brought.
 #[derive(Debug)]
@@ -52,8 +60,14 @@ pub(crate) struct Outcome {
     pub(crate) terms: Option<Terms>,
     /// How the clients came back when their server was killed, if it was.
     pub(crate) storm: Option<Storm>,
+    /// What was before some stopped reading, and what became of them, if any did.
+    pub(crate) slow: Option<Slow>,
+    /// The steps to the knee, if one was looked for.
+    pub(crate) ramp: Option<Ramp>,
     /// Latencies of what was planned in the window.
     pub(crate) latencies: Histogram<u64>,
+    /// How long it took clients that come and go until they were subscribed.
+    pub(crate) subscribed: Histogram<u64>,
     /// The run second by second.
     pub(crate) moments: Vec<Moment>,
     /// What was not right.
@@ -64,24 +78,23 @@ pub(crate) struct Outcome {
     pub(crate) interrupted: bool,
 }
 
-/// What a wait ended by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waited {
-    /// The instant, or trouble.
-    Over,
-    /// Ctrl-C.
-    Interrupted,
-}
-
 /// A run on its way.
-struct Run<'a> {
-    shared: Arc<Shared>,
-    probe: &'a Probe,
+pub(crate) struct Run<'a> {
+    /// What the client threads know.
+    pub(crate) shared: Arc<Shared>,
+    /// What the server is looked at with.
+    pub(crate) probe: &'a Probe,
+    course: Course,
     /// The server that is killed once everybody is there.
-    to_be_killed: Option<KilledServer>,
-    interrupt: &'a Interrupt,
-    progress: &'a mut Progress,
-    latencies: Histogram<u64>,
+    pub(crate) to_be_killed: Option<KilledServer>,
+    /// Whether somebody wanted an early end.
+    pub(crate) was_interrupted: bool,
+    /// Whether somebody wants one now.
+    pub(crate) interrupt: &'a Interrupt,
+    /// What a person sees.
+    pub(crate) progress: &'a mut Progress,
+    /// Latencies of this stretch that were handed over.
+    pub(crate) latencies: Histogram<u64>,
     moments: Vec<Moment>,
     begun: Instant,
     moment_at: Instant,
@@ -98,6 +111,7 @@ pub(crate) fn run(
     shared: Shared,
     client_cpus: &[usize],
     probe: &Probe,
+    course: Course,
     to_be_killed: Option<KilledServer>,
     interrupt: &Interrupt,
     progress: &mut Progress,
@@ -109,7 +123,9 @@ pub(crate) fn run(
     let mut run = Run {
         shared: Arc::clone(&shared),
         probe,
+        course,
         to_be_killed,
+        was_interrupted: false,
         interrupt,
         progress,
         latencies: recorder::empty(),
@@ -118,7 +134,7 @@ pub(crate) fn run(
         moment_at: now,
         moment_counts: Counts::default(),
     };
-    let phases = run.through_the_phases(before);
+    let outcome = run.through_its_course(before);
     // Whatever happened, the threads end before the run does.
     shared.end();
     let mut finished = Vec::new();
@@ -129,18 +145,27 @@ pub(crate) fn run(
             )
         })??);
     }
-    let mut outcome = phases?;
+    let mut outcome = outcome?;
     run.collect_latencies();
-    outcome.latencies = run.latencies;
+    if outcome.ramp.is_none() {
+        // What has come since the last stretch; a ramp's is not that of the knee.
+        outcome.latencies.add(&run.latencies).expect("equal bounds");
+    }
     outcome.moments = run.moments;
     for Finished {
         faults,
         returned_ns,
+        stopped_ends,
+        mut subscribe_times,
     } in finished
     {
         outcome.faults.add(faults);
+        subscribe_times.drain_into(&mut outcome.subscribed);
         if let Some(storm) = &mut outcome.storm {
             storm.returned_ns.extend(returned_ns);
+        }
+        if let Some(slow) = &mut outcome.slow {
+            slow.ends.extend(stopped_ends);
         }
     }
     outcome.last = shared.counts();
@@ -148,64 +173,57 @@ pub(crate) fn run(
 }
 
 impl Run<'_> {
-    fn through_the_phases(&mut self, before: Sample) -> Result<Outcome, Failure> {
+    fn through_its_course(&mut self, before: Sample) -> Result<Outcome, Failure> {
         self.wait_for_all(|counts| counts.ready)?;
         let setup = self.begun.elapsed();
         let storm = self.storm()?;
-        let clock = self.shared.clock;
-        let phases = Phases::new(&self.shared.plan, clock.now_ns() + nanos(BREATH));
-        self.shared.begin(phases);
-        self.progress.begin(&self.shared.plan);
-
-        if self.wait_until(phases.window_start_ns) == Waited::Interrupted {
-            return Err(nothing_measured());
-        }
-        let window_start = self.look_closely()?;
-        let end_ns = self.wait_for_the_end_of(phases);
-        let window_end = self.look_closely()?;
-        self.drain(end_ns);
+        let plan = self.shared.plan;
+        let (slow, ramp, stretch) = match self.course {
+            Course::Steady => (None, None, self.stretch(&plan)?),
+            Course::Slow => {
+                let (slow, after) = self.slow(&plan)?;
+                (Some(slow), None, after)
+            }
+            Course::Ramp(climb) => {
+                let (ramp, knee) = self.ramp(&plan, climb)?;
+                (None, Some(ramp), knee)
+            }
+        };
+        let Stretch {
+            start,
+            end,
+            latencies,
+            interrupted,
+            ..
+        } = stretch;
         Ok(Outcome {
             before,
-            window_start,
-            window_end,
+            window_start: start,
+            window_end: end,
             last: Counts::default(),
             setup,
             terms: self.shared.terms.get().copied(),
             storm,
-            latencies: recorder::empty(),
+            slow,
+            ramp,
+            latencies,
+            subscribed: recorder::empty(),
             moments: Vec::new(),
             faults: Faults::default(),
             trouble: self.shared.trouble(),
-            interrupted: end_ns < phases.window_end_ns,
+            interrupted,
         })
     }
 
-    /// Kills the server, starts it again, and waits until everybody is back.
-    fn storm(&mut self) -> Result<Option<Storm>, Failure> {
-        let Some(server) = &mut self.to_be_killed else {
-            return Ok(None);
-        };
-        let before = self.shared.counts();
-        if before.departed > 0 {
-            return Err(Failure::CannotMeasure(format!(
-                "the server has cut {} connections before it was killed",
-                before.departed
-            )));
-        }
-        let gone = server.kill()?;
-        let restarted_ns = self.shared.clock.now_ns();
-        server.start_again()?;
-        self.wait_for_all(|counts| counts.returned)?;
-        Ok(Some(Storm {
-            gone,
-            restarted_ns,
-            counts: [before, self.shared.counts()],
-            returned_ns: Vec::new(),
-        }))
-    }
-
     /// Waits until everybody has come so far, and is ready.
-    fn wait_for_all(&mut self, have_come: impl Fn(&Counts) -> u64) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    ///
+    /// When nobody has followed for some time, or somebody cannot come.
+    pub(crate) fn wait_for_all(
+        &mut self,
+        have_come: impl Fn(&Counts) -> u64,
+    ) -> Result<(), Failure> {
         let all = self.shared.topology.clients.len() as u64;
         let (mut come, mut since) = (0, Instant::now());
         loop {
@@ -236,86 +254,32 @@ impl Run<'_> {
         }
     }
 
-    /// Waits for the window's end, as it is planned or as Ctrl-C asks for; returns when that was.
-    fn wait_for_the_end_of(&mut self, phases: Phases) -> u64 {
-        let planned_ns = phases.window_end_ns;
-        if self.wait_until(planned_ns) == Waited::Over {
-            return planned_ns;
-        }
-        // Not now: what is planned before the threads know must not count.
-        let end_ns = planned_ns.min(self.shared.clock.now_ns() + nanos(BREATH));
-        self.shared.end_window(end_ns);
-        // Another Ctrl-C ends the process.
-        self.wait_until(end_ns);
-        self.progress
-            .say("ended early; waiting for the last deliveries, and Ctrl-C again ends at once");
-        end_ns
-    }
-
-    fn look_closely(&self) -> Result<(Sample, Counts), Failure> {
-        let sample = self.probe.sample(self.shared.idle_ns())?;
-        Ok((sample, self.shared.counts()))
-    }
-
-    /// Waits for an instant of the run's clock, or until there is trouble, or Ctrl-C.
-    fn wait_until(&mut self, at_ns: u64) -> Waited {
-        loop {
-            let now_ns = self.shared.clock.now_ns();
-            if now_ns >= at_ns || self.shared.trouble().is_some() {
-                return Waited::Over;
-            }
-            if self.interrupt.take() {
-                return Waited::Interrupted;
-            }
-            self.look();
-            thread::sleep(LOOK.min(Duration::from_nanos(at_ns - now_ns)));
-        }
-    }
-
-    /// Waits for the last deliveries, and a little longer for those that must not come.
-    fn drain(&mut self, end_ns: u64) {
-        let is_silent = self.shared.plan.pace == Pace::Silent;
-        let deadline_ns = end_ns + nanos(DRAIN_MAX);
-        let mut complete_since = None;
-        while !is_silent && self.shared.clock.now_ns() < deadline_ns {
-            let counts = self.shared.counts();
-            let is_complete = counts.owed == 0 && counts.delivered >= counts.expected;
-            let since = complete_since.get_or_insert_with(Instant::now);
-            if !is_complete {
-                complete_since = None;
-            } else if since.elapsed() > AFTERMATH {
-                return;
-            }
-            if self.shared.trouble().is_some() {
-                return;
-            }
-            self.look();
-            thread::sleep(LOOK);
-        }
-    }
-
-    fn look(&mut self) {
+    /// Keeps a moment and shows it, if it is time.
+    pub(crate) fn look(&mut self) {
         let elapsed = self.moment_at.elapsed();
         if elapsed < MOMENT {
             return;
         }
         let counts = self.shared.counts();
         let latencies = self.collect_latencies();
-        let moment = Moment::new(self.begun, elapsed, self.moment_counts, counts, latencies);
+        let moment = Moment::new(self.begun, elapsed, self.moment_counts, counts, latencies)
+            .with_memory(self.probe.resident_bytes());
         self.progress.show(&moment);
         self.moments.push(moment);
         self.moment_at += elapsed;
         self.moment_counts = counts;
     }
 
-    fn collect_latencies(&mut self) -> Percentiles {
+    /// Adds what was handed over to the latencies of this stretch, and says what it was.
+    pub(crate) fn collect_latencies(&mut self) -> Percentiles {
         let latencies = self.shared.take_latencies();
         self.latencies.add(&latencies).expect("equal bounds");
         Percentiles::of(&latencies)
     }
 }
 
-fn nothing_measured() -> Failure {
+/// What an interrupt comes to that is too early.
+pub(crate) fn nothing_measured() -> Failure {
     Failure::CannotMeasure(
         "interrupted before the measured time began: there is nothing to report".into(),
     )

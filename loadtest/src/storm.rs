@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Counts;
 use crate::failure::Failure;
+use crate::run::Run;
 
 /// A process of our own.
 #[derive(Debug)]
@@ -85,6 +86,36 @@ fn spawn(command: &[String]) -> Result<Child, Failure> {
 fn end(child: &mut Child) -> std::io::Result<()> {
     child.kill()?;
     child.wait().map(drop)
+}
+
+impl Run<'_> {
+    /// Kills the server if that is planned, starts it again, and waits until everybody is back.
+    ///
+    /// # Errors
+    ///
+    /// When not everybody was there, the server cannot be killed, or not everybody comes back.
+    pub(crate) fn storm(&mut self) -> Result<Option<Storm>, Failure> {
+        let Some(server) = &mut self.to_be_killed else {
+            return Ok(None);
+        };
+        let before = self.shared.counts();
+        if before.departed > 0 {
+            return Err(Failure::CannotMeasure(format!(
+                "the server has cut {} connections before it was killed",
+                before.departed
+            )));
+        }
+        let gone = server.kill()?;
+        let restarted_ns = self.shared.clock.now_ns();
+        server.start_again()?;
+        self.wait_for_all(|counts| counts.returned)?;
+        Ok(Some(Storm {
+            gone,
+            restarted_ns,
+            counts: [before, self.shared.counts()],
+            returned_ns: Vec::new(),
+        }))
+    }
 }
 
 /// How the clients came back.

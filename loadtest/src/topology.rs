@@ -79,6 +79,8 @@ pub(crate) struct Client {
     pub(crate) topic: Option<u32>,
     /// The publisher it is.
     pub(crate) publisher: Option<u32>,
+    /// Whether it stops reading at some time.
+    pub(crate) stops: bool,
 }
 
 impl Topology {
@@ -88,11 +90,11 @@ impl Topology {
     pub(crate) fn fan_out(subscribers: u32, topics: u32, publishers: u32) -> Self {
         let subscribing = (0..subscribers).map(|subscriber| Client {
             topic: Some(subscriber % topics),
-            publisher: None,
+            ..Client::default()
         });
         let publishing = (0..publishers).map(|publisher| Client {
-            topic: None,
             publisher: Some(publisher),
+            ..Client::default()
         });
         let duties = (0..publishers).map(|publisher| Publisher {
             topics: (publisher % topics..topics)
@@ -106,6 +108,18 @@ impl Topology {
         )
     }
 
+    /// The same, and the first `count` of its subscribers stop reading at some time. Each topic has its share of them.
+    pub(crate) fn stopping(mut self, count: u32) -> Self {
+        let subscribers = self.clients.iter_mut();
+        for client in subscribers
+            .filter(|client| client.topic.is_some())
+            .take(count as usize)
+        {
+            client.stops = true;
+        }
+        self
+    }
+
     /// Each of `clients` has a topic of its own and publishes to it, or to that of its partner.
     ///
     /// Partners are 0 and 1, 2 and 3 and so on, so their number is even.
@@ -116,8 +130,20 @@ impl Topology {
         let roles = (0..clients).map(|client| Client {
             topic: Some(client),
             publisher: Some(client),
+            ..Client::default()
         });
         Self::new(clients, duties.collect(), roles.collect())
+    }
+
+    /// How many deliveries a publication comes to, on average over what publishers at equal rates publish.
+    pub(crate) fn deliveries_per_publication(&self) -> f64 {
+        let of_topic = |topic: &u32| f64::from(self.topics[*topic as usize].subscribers);
+        let of_publisher = |publisher: &Publisher| {
+            let topics = publisher.topics.iter();
+            topics.map(of_topic).sum::<f64>() / publisher.topics.len().max(1) as f64
+        };
+        let publishers = self.publishers.iter();
+        publishers.map(of_publisher).sum::<f64>() / self.publishers.len().max(1) as f64
     }
 
     /// `clients` that neither subscribe nor publish.
@@ -199,6 +225,18 @@ mod tests {
         assert_eq!(source.place(7), Some(2));
         let places: Vec<u64> = (0..6).map(|published| source.places(published)).collect();
         assert_eq!(places, [0, 0, 1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn deliveries_are_averaged_over_publishers_not_topics() {
+        // Topics of 4, 3 and 3 subscribers; one publisher has the first and the last, the other the second.
+        let topology = Topology::fan_out(10, 3, 2);
+        assert_eq!(
+            topology.deliveries_per_publication(),
+            f64::midpoint(3.5, 3.0)
+        );
+        assert_eq!(Topology::fan_out(7, 1, 1).deliveries_per_publication(), 7.0);
+        assert_eq!(Topology::unsubscribed(3).deliveries_per_publication(), 0.0);
     }
 
     #[test]

@@ -22,6 +22,13 @@ pub(super) struct Publish {
     /// Open loop: publications a second by schedule, all publishers together
     #[arg(long)]
     rate: Option<f64>,
+    #[command(flatten)]
+    pub(super) publication: Publication,
+}
+
+/// What is published.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Publication {
     /// Publications that a publisher writes in one go
     #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=4_096))]
     pub(super) burst: u32,
@@ -60,13 +67,15 @@ impl Publish {
             }
             return Ok(Pace::Open { rate });
         }
-        let window = self.window.unwrap_or(self.burst);
-        if window < self.burst {
+        let window = self.window.unwrap_or(self.publication.burst);
+        if window < self.publication.burst {
             return usage("--window must be --burst or more: a burst is in flight as a whole");
         }
         Ok(Pace::Closed { window })
     }
+}
 
+impl Publication {
     /// Bytes of each publication's data.
     ///
     /// # Errors

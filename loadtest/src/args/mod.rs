@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::load::{Publish, Spread};
+use self::load::{Publication, Publish, Spread};
 use crate::body::Text;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::page::ReportArgs;
-use crate::plan::{Pace, Plan};
+use crate::plan::{self, Pace, Plan};
+use crate::ramp::Climb;
+use crate::run::Course;
 use crate::topology::Topology;
 
 pub(crate) use self::common::Common;
@@ -76,6 +78,12 @@ pub(crate) enum Scenario {
     Handshakes(Handshakes),
     /// The fan-out of a server that does nothing but send: the kernel's own cost
     Floor(Floor),
+    /// A fan-out in which some subscribers stop reading: what the others feel of it
+    Slow(Slow),
+    /// A fan-out while other clients come and go
+    Churn(Churn),
+    /// A fan-out at rising rates: the highest one that the server holds
+    Ramp(Ramp),
     /// A fan-out after its server was killed and started again: how fast everybody is back
     Storm(Storm),
 }
@@ -140,6 +148,75 @@ pub(crate) struct Floor {
     publish: Publish,
 }
 
+/// Arguments of `slow`.
+#[derive(Debug, Args)]
+#[command(mut_arg("subscribers", |arg| arg.default_value("100")))]
+pub(crate) struct Slow {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    spread: Spread,
+    #[command(flatten)]
+    publish: Publish,
+    /// Subscribers that stop reading at the start of the measured time; as long a time before it is compared
+    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
+    stopped: u32,
+}
+
+/// Arguments of `churn`.
+#[derive(Debug, Args)]
+pub(crate) struct Churn {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    spread: Spread,
+    #[command(flatten)]
+    publish: Publish,
+    /// Connections besides --subscribers that come and go, at most so many at a time
+    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    churners: u32,
+    /// Visits a second by schedule [default: each comes as soon as it has left]
+    #[arg(long)]
+    churn_rate: Option<f64>,
+    /// How long each stays after it is subscribed: at random, from half of this to one and a half
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    stay: Duration,
+    /// Percent of the visits that end by a reset, without a Close frame
+    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    abrupt: f64,
+}
+
+/// Arguments of `ramp`.
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("duration", |arg| {
+        arg.long("step-duration").default_value("2s").help("The measured time of each step")
+    }),
+    mut_arg("warmup", |arg| {
+        arg.long("step-warmup").default_value("500ms").help("Time under load before it, at the step's rate")
+    })
+)]
+pub(crate) struct Ramp {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    spread: Spread,
+    #[command(flatten)]
+    publication: Publication,
+    /// Publications a second of the first step, all publishers together
+    #[arg(long, default_value = "100")]
+    from: f64,
+    /// What the rate of a step is multiplied by for the next one
+    #[arg(long, default_value = "1.25")]
+    factor: f64,
+    /// The 99th percentile of latency that a step must not pass
+    #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
+    p99_max: Duration,
+    /// Percent by which the lowest rate that does not hold may lie above the highest that does
+    #[arg(long, value_name = "PERCENT", default_value = "5")]
+    precision: f64,
+}
+
 /// Arguments of `storm`.
 #[derive(Debug, Args)]
 pub(crate) struct Storm {
@@ -172,6 +249,8 @@ pub(crate) struct Order {
     pub(crate) text: Text,
     /// Bytes of it.
     pub(crate) payload_bytes: usize,
+    /// What happens between the first connection and the last delivery.
+    pub(crate) course: Course,
     /// Whether the server is our own, in this process.
     pub(crate) has_own_server: bool,
     /// The command of a server that is to be killed amid its clients; empty if none is.
@@ -188,14 +267,14 @@ impl Scenario {
         match self {
             Self::Fanout(args) => {
                 let topology = args.spread.topology()?;
-                Order::new("fanout", args.common, topology, Some(&args.publish))
+                Order::publishing("fanout", args.common, topology, &args.publish)
             }
             Self::P2p(args) => {
                 if args.paired && !args.clients.is_multiple_of(2) {
                     return usage("--paired needs an even number of --clients");
                 }
                 let topology = Topology::one_to_one(args.clients, args.paired);
-                Order::new("p2p", args.common, topology, Some(&args.publish))
+                Order::publishing("p2p", args.common, topology, &args.publish)
             }
             Self::Idle(args) => {
                 let spread = Spread {
@@ -203,11 +282,11 @@ impl Scenario {
                     topics: args.topics,
                     publishers: 0,
                 };
-                Order::new("idle", args.common, spread.topology()?, None)
+                Order::silent("idle", args.common, spread.topology()?)
             }
             Self::Handshakes(args) => {
                 let topology = Topology::unsubscribed(args.connections);
-                let order = Order::new("handshakes", args.common, topology, None)?;
+                let order = Order::silent("handshakes", args.common, topology)?;
                 let plan = Plan {
                     reopens: true,
                     ..order.plan
@@ -216,7 +295,7 @@ impl Scenario {
             }
             Self::Floor(args) => {
                 let topology = args.spread.topology()?;
-                let order = Order::new("floor", args.common, topology, Some(&args.publish))?;
+                let order = Order::publishing("floor", args.common, topology, &args.publish)?;
                 if order.common.server_pid.is_some() {
                     return usage("floor has a server of its own: leave --server-pid away");
                 }
@@ -233,9 +312,48 @@ impl Scenario {
                     ..order
                 })
             }
+            Self::Slow(args) => {
+                let Spread {
+                    subscribers,
+                    topics,
+                    ..
+                } = args.spread;
+                if subscribers < args.stopped.saturating_add(topics) {
+                    return usage(
+                        "--stopped must leave a subscriber that reads for each of --topics: more --subscribers, or fewer stopped",
+                    );
+                }
+                let topology = args.spread.topology()?.stopping(args.stopped);
+                let order = Order::publishing("slow", args.common, topology, &args.publish)?;
+                Ok(Order {
+                    course: Course::Slow,
+                    ..order
+                })
+            }
+            Self::Churn(args) => {
+                let churn = args.churn()?;
+                let topology = args.spread.topology()?;
+                let order = Order::publishing("churn", args.common, topology, &args.publish)?;
+                let plan = Plan {
+                    churn: Some(churn),
+                    ..order.plan
+                };
+                Ok(Order { plan, ..order })
+            }
+            Self::Ramp(args) => {
+                let climb = args.climb()?;
+                let pace = Pace::Open { rate: climb.from };
+                let topology = args.spread.topology()?;
+                let publication = Some(&args.publication);
+                let order = Order::new("ramp", args.common, topology, pace, publication)?;
+                Ok(Order {
+                    course: Course::Ramp(climb),
+                    ..order
+                })
+            }
             Self::Storm(args) => {
                 let topology = args.spread.topology()?;
-                let order = Order::new("storm", args.common, topology, Some(&args.publish))?;
+                let order = Order::publishing("storm", args.common, topology, &args.publish)?;
                 if order.common.server_pid.is_some() {
                     return usage("storm starts its server by itself: leave --server-pid away");
                 }
@@ -253,27 +371,88 @@ impl Scenario {
     }
 }
 
+impl Churn {
+    fn churn(&self) -> Result<plan::Churn, Failure> {
+        if self
+            .churn_rate
+            .is_some_and(|rate| !(rate.is_finite() && rate > 0.0))
+        {
+            return usage("--churn-rate must be above 0");
+        }
+        if !(0.0..=100.0).contains(&self.abrupt) {
+            return usage("--abrupt must be from 0 to 100 percent");
+        }
+        Ok(plan::Churn {
+            churners: self.churners,
+            rate: self.churn_rate,
+            stay: self.stay,
+            abrupt: (self.abrupt * 100.0).round() as u32,
+        })
+    }
+}
+
+impl Ramp {
+    fn climb(&self) -> Result<Climb, Failure> {
+        let is_within = |value: f64, low: f64, high: f64| (low..=high).contains(&value);
+        if !is_within(self.from, 1.0, 1e9) {
+            return usage("--from must be from 1 to 1000000000 publications a second");
+        }
+        if !is_within(self.factor, 1.01, 100.0) {
+            return usage("--factor must be from 1.01 to 100");
+        }
+        if !is_within(self.precision, 0.1, 100.0) {
+            return usage("--precision must be from 0.1 to 100 percent");
+        }
+        Ok(Climb {
+            from: self.from,
+            factor: self.factor,
+            precision: self.precision / 100.0,
+            p99_max: self.p99_max,
+            steal_share_max: self.common.max_steal / 100.0,
+        })
+    }
+}
+
 impl Order {
+    fn publishing(
+        name: &'static str,
+        common: Common,
+        topology: Topology,
+        publish: &Publish,
+    ) -> Result<Self, Failure> {
+        let pace = publish.pace()?;
+        Self::new(name, common, topology, pace, Some(&publish.publication))
+    }
+
+    /// Connections that there are at a time, at most.
+    pub(crate) fn connections(&self) -> u64 {
+        let churners = self.plan.churn.map_or(0, |churn| u64::from(churn.churners));
+        self.topology.clients.len() as u64 + churners
+    }
+
+    fn silent(name: &'static str, common: Common, topology: Topology) -> Result<Self, Failure> {
+        Self::new(name, common, topology, Pace::Silent, None)
+    }
+
     fn new(
         name: &'static str,
         common: Common,
         topology: Topology,
-        publish: Option<&Publish>,
+        pace: Pace,
+        publication: Option<&Publication>,
     ) -> Result<Self, Failure> {
         if common.duration < Duration::from_millis(100) {
-            return usage("--duration must be 100ms or more");
+            return usage("--duration (of a ramp: --step-duration) must be 100ms or more");
         }
-        let (pace, burst) = match publish {
-            Some(publish) => (publish.pace()?, publish.burst),
-            None => (Pace::Silent, 1),
-        };
         let plan = Plan {
             pace,
-            burst,
+            burst: publication.map_or(1, |publication| publication.burst),
             warmup: common.warmup,
             duration: common.duration,
             return_within: None,
             reopens: false,
+            behind_max: None,
+            churn: None,
         };
         if let Pace::Closed { window } = pace
             && topology.publishers.len() * window as usize > IN_FLIGHT_MAX
@@ -282,8 +461,8 @@ impl Order {
                 "publishers times --window must be {IN_FLIGHT_MAX} or less"
             ));
         }
-        let (text, payload_bytes) = match publish {
-            Some(publish) => (publish.text, publish.payload_bytes()?),
+        let (text, payload_bytes) = match publication {
+            Some(publication) => (publication.text, publication.payload_bytes()?),
             None => (Text::default(), Text::default().bytes_min()),
         };
         Ok(Self {
@@ -293,6 +472,7 @@ impl Order {
             plan,
             text,
             payload_bytes,
+            course: Course::default(),
             has_own_server: false,
             to_be_killed: Vec::new(),
         })
@@ -333,6 +513,17 @@ mod tests {
     }
 
     #[test]
+    fn slow_has_fewer_subscribers_unless_more_are_asked_for() {
+        let clients = |args| order(args).expect("good").topology.clients;
+        assert_eq!(clients("slow").len(), 101);
+        assert_eq!(clients("slow --subscribers 20").len(), 21);
+        assert_eq!(clients("fanout").len(), 1_001);
+        let stop = |args| clients(args).iter().filter(|client| client.stops).count();
+        assert_eq!(stop("slow --stopped 3 --topics 2"), 3);
+        assert_eq!(stop("fanout"), 0);
+    }
+
+    #[test]
     fn contradictions_are_refused() {
         for args in [
             "fanout --rate 5 --window 1",
@@ -343,6 +534,7 @@ mod tests {
             "fanout --payload 300 --text json",
             "fanout --topics 11 --subscribers 10",
             "fanout --duration 1",
+            "ramp --step-duration 10ms",
             "p2p --clients 1000 --window 65536",
             "p2p --clients 3 --paired",
             "floor --server-pid 1",
@@ -351,6 +543,16 @@ mod tests {
             "floor --tls-insecure",
             "fanout --tls-insecure --tls-ca x",
             "handshakes --connections 0",
+            "slow --stopped 0",
+            "slow --subscribers 10 --stopped 10",
+            "churn --churners 0",
+            "churn --churn-rate 0",
+            "churn --abrupt 101",
+            "ramp --from 0",
+            "ramp --factor 1",
+            "ramp --precision nan",
+            "ramp --rate 5",
+            "ramp --duration 5s",
             "storm",
             "storm --server-pid 1 -- true",
             "idle --payload 100",

@@ -2,6 +2,7 @@
 
 use shardcast_contract::Track;
 
+use super::visit::Visit;
 use super::wire::Wire;
 use crate::topology::Client;
 
@@ -33,6 +34,41 @@ pub(super) struct Seat {
     pub(super) absence: Absence,
     /// One for each source of its topic, in the topic's order.
     pub(super) tracks: Box<[Track]>,
+    /// What it is there for now, if it comes and goes.
+    pub(super) visit: Option<Box<Visit>>,
+}
+
+impl Conn {
+    /// One that is not connected yet.
+    pub(super) fn new(seat: Seat) -> Self {
+        Self {
+            wire: None,
+            watches_room: true,
+            seat,
+        }
+    }
+}
+
+impl Seat {
+    /// Of a client whose topic has so many sources.
+    pub(super) fn new(index: u32, client: Client, sources: usize) -> Self {
+        Self {
+            index,
+            client,
+            stage: Stage::Joining,
+            begun_ns: 0,
+            is_leaving: false,
+            absence: Absence::None,
+            tracks: (0..sources).map(|_| Track::default()).collect(),
+            visit: None,
+        }
+    }
+
+    /// The topic it subscribes to, now or for the whole run.
+    pub(super) fn topic(&self) -> Option<u32> {
+        let visit = self.visit.as_ref().map(|visit| visit.topic);
+        self.client.topic.or(visit)
+    }
 }
 
 /// How far a client is.
@@ -42,6 +78,8 @@ pub(super) enum Stage {
     Joining,
     /// Subscribed, or greeted if it does not subscribe.
     Ready,
+    /// It does not read, or has not for some time: what it gets then is not looked at.
+    Stopped,
 }
 
 /// Whether a client has lost its server.

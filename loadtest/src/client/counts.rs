@@ -19,6 +19,16 @@ pub(crate) struct Counts {
     pub(crate) opened: u64,
     /// Those of them that began with a ticket.
     pub(crate) resumed: u64,
+    /// Clients that had stopped reading, and whose connections have ended.
+    pub(crate) stopped_ended: u64,
+    /// Connections of clients that come and go, from their begin to their end.
+    pub(crate) visitors: u64,
+    /// Those of them that have ended as they should.
+    pub(crate) visits: u64,
+    /// Visits that were planned when no connection was free.
+    pub(crate) late_visits: u64,
+    /// Deliveries to clients that come and go.
+    pub(crate) visit_deliveries: u64,
     /// Publications written.
     pub(crate) published: u64,
     /// Publications planned in an open loop and not yet written.
@@ -51,6 +61,11 @@ impl std::ops::Add for Counts {
             refused: self.refused + other.refused,
             opened: self.opened + other.opened,
             resumed: self.resumed + other.resumed,
+            stopped_ended: self.stopped_ended + other.stopped_ended,
+            visitors: self.visitors + other.visitors,
+            visits: self.visits + other.visits,
+            late_visits: self.late_visits + other.late_visits,
+            visit_deliveries: self.visit_deliveries + other.visit_deliveries,
             published: self.published + other.published,
             owed: self.owed + other.owed,
             expected: self.expected + other.expected,

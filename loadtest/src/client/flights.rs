@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::audience::Audience;
 use crate::plan::{Pace, Plan};
 use crate::topology::Topology;
 
@@ -23,9 +24,6 @@ pub(crate) struct Flights {
     /// Slots of a publisher; 0 if the loop is open.
     slots: usize,
     threads_left: Vec<AtomicU32>,
-    /// For each topic and thread, the subscribers there.
-    subscribers: Vec<u32>,
-    threads: usize,
     /// For each publisher, the client that it is.
     clients: Vec<u32>,
 }
@@ -33,17 +31,13 @@ pub(crate) struct Flights {
 impl Flights {
     /// The number of slots leaves room to overtake: a publication that is late keeps its slot, while
     /// those behind it may land and be followed by others.
-    pub(super) fn new(topology: &Topology, plan: &Plan, threads: usize) -> Self {
+    pub(super) fn new(topology: &Topology, plan: &Plan) -> Self {
         let slots = match plan.pace {
             Pace::Closed { window } => (window as usize * 4).next_power_of_two(),
             Pace::Open { .. } | Pace::Silent => 0,
         };
-        let mut subscribers = vec![0; topology.topics.len() * threads];
         let mut clients = vec![0; topology.publishers.len()];
         for (index, client) in topology.clients.iter().enumerate() {
-            if let Some(topic) = client.topic {
-                subscribers[topic as usize * threads + index % threads] += 1;
-            }
             if let Some(publisher) = client.publisher {
                 clients[publisher as usize] = index as u32;
             }
@@ -52,8 +46,6 @@ impl Flights {
         Self {
             slots,
             threads_left: threads_left.collect(),
-            subscribers,
-            threads,
             clients,
         }
     }
@@ -69,20 +61,13 @@ impl Flights {
     }
 
     /// Notes that a publication is about to be written. Its slot must be free.
-    pub(super) fn take_off(&self, landing: Landed, topic: u32) {
-        let threads = self.subscribers_of(topic).iter();
-        let threads = threads.filter(|subscribers| **subscribers > 0).count();
+    pub(super) fn take_off(&self, audience: &Audience, landing: Landed, topic: u32) {
         // Relaxed: the other threads learn of the publication through sockets, or not at all.
-        self.threads_left[self.slot(landing)].store(threads as u32, Ordering::Relaxed);
+        self.threads_left[self.slot(landing)].store(audience.threads(topic), Ordering::Relaxed);
     }
 
     fn slot(&self, landing: Landed) -> usize {
         landing.publisher as usize * self.slots + (landing.number as usize & (self.slots - 1))
-    }
-
-    fn subscribers_of(&self, topic: u32) -> &[u32] {
-        let from = topic as usize * self.threads;
-        &self.subscribers[from..from + self.threads]
     }
 }
 
@@ -105,14 +90,20 @@ impl Arrivals {
     /// Notes the first delivery of a publication to a subscriber of this thread; `true` when it was the
     /// last of all.
     #[inline]
-    pub(super) fn arrive(&mut self, flights: &Flights, landing: Landed, topic: u32) -> bool {
+    pub(super) fn arrive(
+        &mut self,
+        flights: &Flights,
+        audience: &Audience,
+        landing: Landed,
+        topic: u32,
+    ) -> bool {
         if flights.slots == 0 {
             return false;
         }
         let slot = flights.slot(landing);
         let arrived = &mut self.arrived[slot];
         *arrived += 1;
-        if *arrived < flights.subscribers_of(topic)[self.thread] {
+        if *arrived < audience.here(topic, self.thread) {
             return false;
         }
         *arrived = 0;
@@ -126,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    fn flights(subscribers: u32, threads: usize) -> (Flights, Vec<Arrivals>) {
+    fn flights(subscribers: u32, threads: usize) -> (Flights, Audience, Vec<Arrivals>) {
         let plan = Plan {
             pace: Pace::Closed { window: 2 },
             burst: 1,
@@ -134,37 +125,40 @@ mod tests {
             duration: Duration::ZERO,
             return_within: None,
             reopens: false,
+            behind_max: None,
+            churn: None,
         };
-        let flights = Flights::new(&Topology::fan_out(subscribers, 1, 1), &plan, threads);
+        let topology = Topology::fan_out(subscribers, 1, 1);
+        let flights = Flights::new(&topology, &plan);
         let arrivals = (0..threads).map(|thread| Arrivals::new(&flights, thread));
         let arrivals = arrivals.collect();
-        (flights, arrivals)
+        (flights, Audience::new(&topology, threads), arrivals)
     }
 
     #[test]
     fn a_publication_lands_with_its_last_delivery_on_the_last_thread() {
         // Two subscribers on thread 0, one on thread 1.
-        let (flights, mut threads) = flights(3, 2);
+        let (flights, audience, mut threads) = flights(3, 2);
         for number in 0..100 {
             let landing = Landed {
                 publisher: 0,
                 number,
             };
-            flights.take_off(landing, 0);
-            assert!(!threads[0].arrive(&flights, landing, 0));
-            assert!(!threads[1].arrive(&flights, landing, 0));
-            assert!(threads[0].arrive(&flights, landing, 0));
+            flights.take_off(&audience, landing, 0);
+            assert!(!threads[0].arrive(&flights, &audience, landing, 0));
+            assert!(!threads[1].arrive(&flights, &audience, landing, 0));
+            assert!(threads[0].arrive(&flights, &audience, landing, 0));
         }
     }
 
     #[test]
     fn threads_without_subscribers_are_not_waited_for() {
-        let (flights, mut threads) = flights(1, 4);
+        let (flights, audience, mut threads) = flights(1, 4);
         let landing = Landed {
             publisher: 0,
             number: 9,
         };
-        flights.take_off(landing, 0);
-        assert!(threads[0].arrive(&flights, landing, 0));
+        flights.take_off(&audience, landing, 0);
+        assert!(threads[0].arrive(&flights, &audience, landing, 0));
     }
 }

@@ -2,10 +2,8 @@
 
 use std::io::ErrorKind;
 
-use shardcast_contract::Track;
-
 use super::conn::{Absence, Conn, Seat, Stage};
-use super::wire::Wire;
+use super::wire::{Ended, Wire};
 use super::worker::Worker;
 use crate::checks::Fault;
 
@@ -18,23 +16,37 @@ const RETURNS_PER_TURN: usize = 64;
 
 impl Worker {
     /// A connection has ended before the run did.
-    pub(super) fn lose(&mut self, index: usize, why: &str) {
+    pub(super) fn lose(&mut self, index: usize, ended: impl Into<Ended>) {
+        let ended = ended.into();
         // Dropping the socket takes it out of the poller as well.
         self.conns[index].wire = None;
         if self.conns[index].seat.is_leaving {
-            return self.reopen(index);
+            return match self.comes_and_goes(index) {
+                true => self.has_left(index),
+                false => self.reopen(index),
+            };
         }
-        if self.shared.phases().is_none() && self.waits_to_return(index) {
+        if self.conns[index].seat.visit.is_some() {
+            return self.visit_failed(index, &ended.words);
+        }
+        if self.phases.is_none() && self.waits_to_return(index) {
             return;
         }
         let Seat { index, stage, .. } = self.conns[index].seat;
-        if stage == Stage::Joining {
-            let addr = self.shared.target.addr;
-            self.shared
-                .give_up(format!("cannot set up connection {index} to {addr}: {why}"));
-        } else {
-            self.receiver
-                .note(Fault::Disconnected, || format!("client {index}: {why}"));
+        match stage {
+            Stage::Joining => {
+                let addr = self.shared.target.addr;
+                self.shared.give_up(format!(
+                    "cannot set up connection {index} to {addr}: {ended}"
+                ));
+            }
+            Stage::Ready => self
+                .receiver
+                .note(Fault::Disconnected, || format!("client {index}: {ended}")),
+            Stage::Stopped => {
+                self.receiver.counts.stopped_ended += 1;
+                self.stopped_ends.push(ended);
+            }
         }
     }
 
@@ -45,7 +57,7 @@ impl Worker {
         }
         if let Err(error) = self.connect(index) {
             self.conns[index].seat.is_leaving = false;
-            self.lose(index, &error.to_string());
+            self.lose(index, error.to_string());
         }
     }
 
@@ -67,7 +79,7 @@ impl Worker {
     }
 
     /// Connects some whose time has come.
-    pub(super) fn return_some(&mut self) -> rustix::io::Result<()> {
+    pub(super) fn return_some(&mut self) {
         let now_ns = self.shared.clock.now_ns();
         for _ in 0..RETURNS_PER_TURN {
             let Some(index) = self.returning.next_due(now_ns) else {
@@ -76,12 +88,8 @@ impl Worker {
             self.receiver.counts.attempts += 1;
             if let Err(error) = self.connect(index) {
                 self.note_refused(&error);
-                self.lose(index, &error.to_string());
+                self.lose(index, error.to_string());
             }
-        }
-        match self.returning.next_instant_ns() {
-            Some(at_ns) => self.poller.set_timer(at_ns, now_ns),
-            None => Ok(()),
         }
     }
 
@@ -115,32 +123,21 @@ impl Worker {
         let sources = client
             .topic
             .map_or(0, |topic| topology.topics[topic as usize].sources.len());
-        self.conns.push(Conn {
-            wire: None,
-            watches_room: true,
-            seat: Seat {
-                index,
-                client,
-                stage: Stage::Joining,
-                begun_ns: 0,
-                is_leaving: false,
-                absence: Absence::None,
-                tracks: (0..sources).map(|_| Track::default()).collect(),
-            },
-        });
+        let seat = Seat::new(index, client, sources);
+        self.conns.push(Conn::new(seat));
         self.connect(self.conns.len() - 1)
     }
 
     /// Begins to connect the client of a connection.
-    fn connect(&mut self, index: usize) -> std::io::Result<()> {
-        let target = &self.shared.target;
-        let conn = &mut self.conns[index];
+    pub(super) fn connect(&mut self, index: usize) -> std::io::Result<()> {
         // Who connects over and over needs more ports than one address has: closed connections keep theirs for a minute.
-        let number = match self.shared.plan.reopens {
+        let number = match self.shared.plan.reopens || self.comes_and_goes(index) {
             true => (self.connected * self.shared.thread_count() + self.lane) as u32,
-            false => conn.seat.index,
+            false => self.conns[index].seat.index,
         };
         self.connected += 1;
+        let target = &self.shared.target;
+        let conn = &mut self.conns[index];
         let wire = Wire::connect(target, target.source(number))?;
         conn.seat.begun_ns = self.shared.clock.now_ns();
         conn.seat.is_leaving = false;

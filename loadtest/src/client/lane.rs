@@ -23,6 +23,8 @@ pub(super) struct Lane {
     pub(super) landed: Mutex<Vec<Landed>>,
     /// Latencies since the main thread last took them.
     pub(super) latencies: Mutex<Histogram<u64>>,
+    /// How many commands the thread has carried out.
+    pub(super) heard: AtomicU64,
     ready: AtomicU64,
     departed: AtomicU64,
     returned: AtomicU64,
@@ -30,6 +32,11 @@ pub(super) struct Lane {
     refused: AtomicU64,
     opened: AtomicU64,
     resumed: AtomicU64,
+    stopped_ended: AtomicU64,
+    visitors: AtomicU64,
+    visits: AtomicU64,
+    late_visits: AtomicU64,
+    visit_deliveries: AtomicU64,
     published: AtomicU64,
     owed: AtomicU64,
     /// See [`Counts::expected`].
@@ -60,6 +67,7 @@ impl Lane {
                 .map_err(|error| Failure::system("cannot make an event descriptor", error))?,
             landed: Mutex::new(Vec::new()),
             latencies: Mutex::new(recorder::empty()),
+            heard: zero(),
             ready: zero(),
             departed: zero(),
             returned: zero(),
@@ -67,6 +75,11 @@ impl Lane {
             refused: zero(),
             opened: zero(),
             resumed: zero(),
+            stopped_ended: zero(),
+            visitors: zero(),
+            visits: zero(),
+            late_visits: zero(),
+            visit_deliveries: zero(),
             published: zero(),
             owed: zero(),
             expected: zero(),
@@ -99,6 +112,14 @@ impl Lane {
         self.refused.store(counts.refused, Ordering::Relaxed);
         self.opened.store(counts.opened, Ordering::Relaxed);
         self.resumed.store(counts.resumed, Ordering::Relaxed);
+        self.stopped_ended
+            .store(counts.stopped_ended, Ordering::Relaxed);
+        self.visitors.store(counts.visitors, Ordering::Relaxed);
+        self.visits.store(counts.visits, Ordering::Relaxed);
+        self.late_visits
+            .store(counts.late_visits, Ordering::Relaxed);
+        self.visit_deliveries
+            .store(counts.visit_deliveries, Ordering::Relaxed);
         self.published.store(counts.published, Ordering::Relaxed);
         self.delivered.store(counts.delivered, Ordering::Release);
         self.bytes.store(counts.bytes, Ordering::Relaxed);
@@ -137,6 +158,11 @@ impl Lane {
             refused: self.refused.load(Ordering::Relaxed),
             opened: self.opened.load(Ordering::Relaxed),
             resumed: self.resumed.load(Ordering::Relaxed),
+            stopped_ended: self.stopped_ended.load(Ordering::Relaxed),
+            visitors: self.visitors.load(Ordering::Relaxed),
+            visits: self.visits.load(Ordering::Relaxed),
+            late_visits: self.late_visits.load(Ordering::Relaxed),
+            visit_deliveries: self.visit_deliveries.load(Ordering::Relaxed),
             published: self.published.load(Ordering::Relaxed),
             owed: self.owed.load(Ordering::Acquire),
             expected: self.expected.load(Ordering::Acquire),

@@ -55,6 +55,11 @@ impl Poller {
         epoll::add(&self.epoll, socket, token, EventFlags::IN | EventFlags::OUT)
     }
 
+    /// Watches a connection no longer.
+    pub(super) fn remove(&self, socket: impl AsFd) -> rustix::io::Result<()> {
+        epoll::delete(&self.epoll, socket)
+    }
+
     /// Says whether to tell when a connection has room to write.
     pub(super) fn watch_room(
         &self,

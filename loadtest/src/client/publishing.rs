@@ -78,15 +78,20 @@ impl Publishing {
         }
     }
 
-    /// Prepares the schedule.
+    /// Prepares the schedule of a stretch of load. All that was planned before is written.
     pub(super) fn begin(&mut self, phases: &Phases) {
-        let plan = self.shared.plan;
-        let Pace::Open { rate } = plan.pace else {
+        for index in 0..self.publishers.len() as u32 {
+            let publisher = &mut self.publishers[index as usize];
+            (publisher.rounds_due, publisher.rounds_written) = (0, 0);
+            self.wake(index);
+        }
+        let Pace::Open { rate } = phases.pace else {
             return;
         };
+        let burst = self.shared.plan.burst;
         let publishers = self.shared.topology.publishers.len() as u32;
         self.clockwork = Some(Clockwork {
-            schedule: Schedule::new(rate, plan.burst, publishers, phases.start_ns),
+            schedule: Schedule::new(rate, burst, publishers, phases.start_ns),
             round: 0,
             index: 0,
         });
@@ -157,7 +162,9 @@ impl Publishing {
                 continue;
             };
             let before = publisher.next;
-            while let Some(planned_ns) = self.next_burst(index as usize, now_ns, is_over) {
+            while let Some(planned_ns) =
+                self.next_burst(index as usize, phases.pace, now_ns, is_over)
+            {
                 if wire.out.is_full() {
                     break;
                 }
@@ -170,10 +177,10 @@ impl Publishing {
     }
 
     /// The planned instant of the burst that a publisher may write now.
-    fn next_burst(&self, index: usize, now_ns: u64, is_over: bool) -> Option<u64> {
+    fn next_burst(&self, index: usize, pace: Pace, now_ns: u64, is_over: bool) -> Option<u64> {
         let publisher = &self.publishers[index];
-        let plan = &self.shared.plan;
-        match plan.pace {
+        let burst = self.shared.plan.burst;
+        match pace {
             Pace::Silent => None,
             // Planned is planned: what is due is written even when the end has come.
             Pace::Open { .. } => {
@@ -182,9 +189,9 @@ impl Publishing {
                 is_due.then(|| schedule.instant_ns(publisher.id, publisher.rounds_written))
             }
             Pace::Closed { window } => {
-                let is_open = !is_over && publisher.in_flight + plan.burst <= window;
+                let is_open = !is_over && publisher.in_flight + burst <= window;
                 let mask = publisher.slots.len() as u64 - 1;
-                let mut numbers = publisher.next..publisher.next + u64::from(plan.burst);
+                let mut numbers = publisher.next..publisher.next + u64::from(burst);
                 let is_free = |number| !publisher.slots[(number & mask) as usize];
                 (is_open && numbers.all(is_free)).then_some(now_ns)
             }
@@ -211,7 +218,7 @@ impl Publishing {
                     publisher: publisher.id,
                     number: stamp.number,
                 };
-                shared.flights.take_off(landing, topic);
+                shared.flights.take_off(&shared.audience, landing, topic);
             }
             self.message.clear();
             shared.quick[topic as usize].write_publish(&mut self.message, |message| {
@@ -220,7 +227,7 @@ impl Publishing {
             out.push(Opcode::Text, &self.message);
             publisher.next += 1;
             counts.published += 1;
-            counts.expected += u64::from(shared.topology.topics[topic as usize].subscribers);
+            counts.expected += u64::from(shared.audience.all(topic));
         }
         publisher.rounds_written += 1;
         counts.owed = counts.owed.saturating_sub(burst.into());

@@ -10,7 +10,7 @@ use super::counts::Counts;
 use super::flights::{Arrivals, Landed};
 use super::shared::Shared;
 use super::wire::{Incoming, Out, Terms};
-use crate::body::{BodyFault, RecentBodies};
+use crate::body::{BodyFault, RecentBodies, Stamp};
 use crate::checks::{Fault, Faults};
 use crate::dialect::ServerMessage;
 use crate::frames::Opcode;
@@ -34,6 +34,10 @@ pub(super) struct Receiver {
     pub(super) landed: Vec<Landed>,
     /// When clients that had lost their server were ready again.
     pub(super) returned_ns: Vec<u64>,
+    /// Connections of clients that come and go, and are subscribed since the thread looked.
+    pub(super) subscribed: Vec<usize>,
+    /// How long it took until they were.
+    pub(super) subscribe_times: Recorder,
     /// When the run measures.
     pub(super) phases: Option<Phases>,
     shared: Arc<Shared>,
@@ -50,6 +54,8 @@ impl Receiver {
             recorder: Recorder::new(),
             landed: Vec::new(),
             returned_ns: Vec::new(),
+            subscribed: Vec::new(),
+            subscribe_times: Recorder::new(),
             phases: None,
             arrivals: Arrivals::new(&shared.flights, lane),
             bodies: RecentBodies::new(shared.body.clone()),
@@ -92,8 +98,17 @@ impl Receiver {
         self.faults.note(fault, words);
     }
 
+    /// Counts deliveries that never came.
+    pub(super) fn note_lost(&mut self, count: u64, words: impl FnOnce() -> String) {
+        self.counts.faults += count;
+        self.faults.note_lost(count, words);
+    }
+
     /// Deliveries to this connection that never came.
     pub(super) fn lost(&self, conn: &Conn) -> u64 {
+        if let Some(visit) = &conn.seat.visit {
+            return visit.missing();
+        }
         let Some(topic) = conn.seat.client.topic else {
             return 0;
         };
@@ -115,7 +130,7 @@ impl Receiver {
         if self.shared.plan.reopens {
             return self.leave(seat, out, now_ns);
         }
-        let topic = self.shared.topic_name(seat.client);
+        let topic = self.shared.topic_name(seat.topic());
         let mut say = |text: &[u8]| out.push(Opcode::Text, text);
         self.shared.speech.on_upgrade(topic, &mut say);
     }
@@ -138,12 +153,8 @@ impl Receiver {
             Err(fault) => return self.note_body(fault, seat, body),
         };
         let sources = &self.shared.topology.topics[topic as usize].sources;
-        let track = find_source(sources, stamp.publisher).and_then(|index| {
-            let place = sources[index].place(stamp.number)?;
-            Some((index, place))
-        });
         // A right sum, but nobody publishes that number to this topic: one topic's body under another.
-        let Some((index, place)) = track else {
+        let Some((index, place)) = find_place(sources, &stamp) else {
             return self.note_body(BodyFault::Corrupted, seat, body);
         };
         let arrival = seat.tracks[index].arrive(place);
@@ -170,19 +181,76 @@ impl Receiver {
             publisher: stamp.publisher,
             number: stamp.number,
         };
-        if self.arrivals.arrive(&self.shared.flights, landing, topic) {
+        let Shared {
+            flights, audience, ..
+        } = &*self.shared;
+        if self.arrivals.arrive(flights, audience, landing, topic) {
             self.landed.push(landing);
+        }
+    }
+
+    /// Checks a delivery to a client that comes and goes.
+    fn take_visited(&mut self, seat: &mut Seat, body: &[u8]) {
+        let stamp = match self.bodies.read(body) {
+            Ok(stamp) => stamp,
+            Err(fault) => return self.note_body(fault, seat, body),
+        };
+        let Some(visit) = &mut seat.visit else {
+            return;
+        };
+        let sources = &self.shared.topology.topics[visit.topic as usize].sources;
+        let Some((index, place)) = find_place(sources, &stamp) else {
+            return self.note_body(BodyFault::Corrupted, seat, body);
+        };
+        let client = seat.index;
+        match visit.arrive(index, place) {
+            // What is missing for good is counted when it leaves.
+            Arrival::InOrder | Arrival::AfterGap(_) => {}
+            Arrival::Reordered => self.note(Fault::Reordered, || {
+                format!("client {client}: publication {stamp:?} came late")
+            }),
+            Arrival::Duplicate => {
+                return self.note(Fault::Duplicated, || {
+                    format!("client {client}: publication {stamp:?} came again")
+                });
+            }
+        }
+        self.counts.visit_deliveries += 1;
+    }
+
+    /// A client that comes and goes is subscribed.
+    fn begin_visit(&mut self, seat: &mut Seat, now_ns: u64) {
+        let Some(visit) = &mut seat.visit else {
+            return;
+        };
+        let Shared {
+            topology,
+            published,
+            ..
+        } = &*self.shared;
+        visit.subscribe(&topology.topics[visit.topic as usize].sources, published);
+        self.subscribed.push(visit.conn);
+        if self
+            .phases
+            .is_some_and(|phases| phases.is_measured(visit.planned_ns))
+        {
+            self.subscribe_times.record(visit.planned_ns, now_ns);
         }
     }
 
     #[cold]
     fn take_other(&mut self, seat: &mut Seat, text: &[u8], out: &mut Out, now_ns: u64) {
-        if seat.is_leaving {
+        if seat.is_leaving || seat.stage == Stage::Stopped {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        let topic = seat.client.topic;
-        let own = shared.topic_name(seat.client);
+        if let Some(visit) = &seat.visit
+            && let Some(body) = shared.quick[visit.topic as usize].body(text)
+        {
+            return self.take_visited(seat, body);
+        }
+        let topic = seat.topic();
+        let own = shared.topic_name(topic);
         match shared.speech.read(text) {
             ServerMessage::Greeting => {
                 let mut say = |text: &[u8]| out.push(Opcode::Text, text);
@@ -203,9 +271,10 @@ impl Receiver {
                 self.refused(seat, topic, &reason);
             }
             ServerMessage::Msg { topic: name, body } => match (topic, body) {
-                (Some(topic), Some(body)) if Some(name.as_ref()) == own => {
-                    self.take_body(seat, topic, body.as_bytes(), now_ns);
-                }
+                (Some(topic), Some(body)) if Some(name.as_ref()) == own => match seat.visit {
+                    Some(_) => self.take_visited(seat, body.as_bytes()),
+                    None => self.take_body(seat, topic, body.as_bytes(), now_ns),
+                },
                 (_, Some(_)) if Some(name.as_ref()) != own => {
                     self.note(Fault::ForeignTopic, || {
                         let index = seat.index;
@@ -219,10 +288,13 @@ impl Receiver {
     }
 
     fn set_ready(&mut self, seat: &mut Seat, now_ns: u64) {
-        if seat.stage == Stage::Ready {
+        if seat.stage != Stage::Joining {
             return;
         }
         seat.stage = Stage::Ready;
+        if seat.visit.is_some() {
+            return self.begin_visit(seat, now_ns);
+        }
         self.counts.ready += 1;
         if seat.absence != Absence::None {
             self.returned_ns.push(now_ns);
@@ -275,6 +347,13 @@ fn find_source(sources: &[Source], publisher: u32) -> Option<usize> {
             .binary_search_by_key(&publisher, |source| source.publisher)
             .ok(),
     }
+}
+
+/// The source of a publication among those of a topic, and its place there; `None` if it went elsewhere.
+#[inline]
+fn find_place(sources: &[Source], stamp: &Stamp) -> Option<(usize, u64)> {
+    let index = find_source(sources, stamp.publisher)?;
+    Some((index, sources[index].place(stamp.number)?))
 }
 
 fn excerpt(text: &[u8]) -> String {

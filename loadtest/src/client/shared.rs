@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
+use super::audience::Audience;
+use super::command::{Command, Commands};
 use super::counts::Counts;
 use super::flights::Flights;
 use super::lane::Lane;
@@ -13,10 +15,10 @@ use super::wire::Terms;
 use crate::body::{BodyFormat, Text};
 use crate::dialect::{Quick, Speech};
 use crate::failure::Failure;
-use crate::plan::{Phases, Plan, nanos};
+use crate::plan::{Plan, nanos};
 use crate::recorder;
 use crate::target::Target;
-use crate::topology::{Client, Topology};
+use crate::topology::Topology;
 
 /// The run's clock: nanoseconds since it was made.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     pub(super) speech: &'static dyn Speech,
     /// The quick way to read and write the messages of each topic.
     pub(super) quick: Vec<Quick>,
+    /// Who deliveries are expected for.
+    pub(super) audience: Audience,
     /// Publications in flight, for a closed loop.
     pub(super) flights: Flights,
     /// How many publications each publisher has written.
@@ -60,9 +64,8 @@ pub(crate) struct Shared {
     pub(super) lanes: Vec<Lane>,
     /// What the first connection has settled; all of them ask for the same.
     pub(crate) terms: OnceLock<Terms>,
-    phases: OnceLock<Phases>,
-    /// When the window ends at the latest, whatever was planned.
-    end_ns_max: AtomicU64,
+    /// What the threads are to do.
+    pub(super) commands: Commands,
     is_ending: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
@@ -89,7 +92,8 @@ impl Shared {
             quick: quick
                 .map(|topic| Quick::new(speech, &topic.name, body.bytes()))
                 .collect(),
-            flights: Flights::new(&topology, &plan, threads),
+            audience: Audience::new(&topology, threads),
+            flights: Flights::new(&topology, &plan),
             published: topology
                 .publishers
                 .iter()
@@ -102,37 +106,29 @@ impl Shared {
             target,
             speech,
             terms: OnceLock::new(),
-            phases: OnceLock::new(),
-            end_ns_max: AtomicU64::new(u64::MAX),
+            commands: Commands::default(),
             is_ending: AtomicBool::new(false),
             trouble: Mutex::new(None),
         })
     }
 
-    /// The topic that a client subscribes to.
-    pub(super) fn topic_name(&self, client: Client) -> Option<&str> {
-        let topic = &self.topology.topics[client.topic? as usize];
+    /// The name of a topic, if there is one.
+    pub(super) fn topic_name(&self, topic: Option<u32>) -> Option<&str> {
+        let topic = &self.topology.topics[topic? as usize];
         Some(&topic.name)
     }
 
-    /// Starts the phases; every thread is woken to see it.
-    pub(crate) fn begin(&self, phases: Phases) {
-        self.phases
-            .set(phases)
-            .expect("the phases of a run begin once");
+    /// Gives every thread a command, and wakes it. All must have heard the one before.
+    pub(crate) fn tell(&self, command: Command) {
+        self.commands.tell(command);
         self.wake_all();
     }
 
-    /// Lets the window end at `at_ns` if it would go on; every thread is woken to see it.
-    pub(crate) fn end_window(&self, at_ns: u64) {
-        self.end_ns_max.store(at_ns, Ordering::Relaxed);
-        self.wake_all();
-    }
-
-    /// The phases as they hold now, when they have begun.
-    pub(super) fn phases(&self) -> Option<Phases> {
-        let end_ns_max = self.end_ns_max.load(Ordering::Relaxed);
-        Some(self.phases.get()?.ending_by(end_ns_max))
+    /// Whether every thread has done what the last command says.
+    pub(crate) fn have_all_heard(&self) -> bool {
+        let told = self.commands.told();
+        let mut lanes = self.lanes.iter();
+        lanes.all(|lane| lane.heard.load(Ordering::Acquire) == told)
     }
 
     /// Tells every thread to come to its end.

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
@@ -125,6 +126,11 @@ impl Transport {
     /// Whether something is taken and has not gone: TLS also has things of its own to say.
     pub(super) fn wants_flush(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Lets the connection end by a reset when it is dropped.
+    pub(super) fn reset(&self) -> rustix::io::Result<()> {
+        sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO))
     }
 
     /// Says that nothing more will be sent.

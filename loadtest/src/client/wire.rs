@@ -1,5 +1,6 @@
 //! One socket: bytes in become messages, messages out become bytes.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -75,6 +76,15 @@ pub(crate) struct Terms {
     pub(crate) secured: Option<Secured>,
 }
 
+/// How a connection has ended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ended {
+    /// The code of the server's Close frame, if there was one.
+    pub(crate) close_code: Option<u16>,
+    /// Why, in words.
+    pub(crate) words: String,
+}
+
 impl Scratch {
     /// For reads of up to `bytes`.
     pub(super) fn new(bytes: usize) -> Self {
@@ -109,13 +119,13 @@ impl Wire {
     ///
     /// # Errors
     ///
-    /// Words for why the connection has ended.
+    /// How the connection has ended.
     pub(super) fn read(
         &mut self,
         target: &Target,
         scratch: &mut Scratch,
         mut sink: impl FnMut(Incoming<'_>, &mut Out),
-    ) -> Result<usize, String> {
+    ) -> Result<usize, Ended> {
         let mut bytes = 0;
         let Scratch {
             bytes: buffer,
@@ -168,6 +178,11 @@ impl Wire {
         !self.out.is_empty() || self.transport.wants_flush()
     }
 
+    /// Lets the connection end by a reset when it is dropped.
+    pub(super) fn reset(&self) -> rustix::io::Result<()> {
+        self.transport.reset()
+    }
+
     /// Queues the end of the connection, and sends what it can.
     pub(super) fn say_goodbye(&mut self, sent_bytes: &mut u64) {
         self.out.push(Opcode::Close, &1_000_u16.to_be_bytes());
@@ -184,7 +199,7 @@ impl Wire {
         input: &[u8],
         inflating: &mut Inflating,
         sink: &mut impl FnMut(Incoming<'_>, &mut Out),
-    ) -> Result<usize, String> {
+    ) -> Result<usize, Ended> {
         let mut used = 0;
         if !self.is_upgraded {
             let Some(response) = target.read_response(input)? else {
@@ -230,14 +245,14 @@ impl Wire {
         payload: &[u8],
         inflating: &mut Inflating,
         sink: &mut impl FnMut(Incoming<'_>, &mut Out),
-    ) -> Result<(), String> {
+    ) -> Result<(), Ended> {
         match (header.opcode, &mut self.fragments) {
             (Opcode::Ping, _) => {
                 self.out.push(Opcode::Pong, payload);
                 sink(Incoming::Pinged, &mut self.out);
             }
             (Opcode::Pong, _) => {}
-            (Opcode::Close, _) => return Err(close_words(payload)),
+            (Opcode::Close, _) => return Err(Ended::by_close(payload)),
             (Opcode::Continuation, Some(fragments)) => {
                 fragments.payload.extend_from_slice(payload);
                 if header.is_last
@@ -258,9 +273,11 @@ impl Wire {
                     payload: payload.to_vec(),
                 });
             }
-            (Opcode::Continuation, None) => return Err("a fragment of no message".to_owned()),
+            (Opcode::Continuation, None) => {
+                return Err("a fragment of no message".to_owned().into());
+            }
             (Opcode::Text | Opcode::Binary, Some(_)) => {
-                return Err("a message inside a message".to_owned());
+                return Err("a message inside a message".to_owned().into());
             }
         }
         Ok(())
@@ -299,13 +316,33 @@ fn sent(what: String) -> String {
     format!("the server sent {what}")
 }
 
-fn close_words(payload: &[u8]) -> String {
-    match payload {
-        [high, low, reason @ ..] => format!(
-            "the server closed the connection with {} {:?}",
-            u16::from_be_bytes([*high, *low]),
-            String::from_utf8_lossy(reason)
-        ),
-        _ => "the server closed the connection without a code".to_owned(),
+impl Ended {
+    fn by_close(payload: &[u8]) -> Self {
+        let close_code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+        Self {
+            close_code,
+            words: match close_code {
+                Some(code) => {
+                    let reason = String::from_utf8_lossy(&payload[2..]);
+                    format!("the server closed the connection with {code} {reason:?}")
+                }
+                None => "the server closed the connection without a code".to_owned(),
+            },
+        }
+    }
+}
+
+impl From<String> for Ended {
+    fn from(words: String) -> Self {
+        Self {
+            close_code: None,
+            words,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
     }
 }

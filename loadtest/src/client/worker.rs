@@ -2,21 +2,25 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustix::event::epoll::{Event, EventFlags};
 
+use super::churning::Churning;
+use super::command::Command;
 use super::conn::Conn;
 use super::poller::{Poller, TIMER, WAKE};
 use super::publishing::Publishing;
 use super::receiver::Receiver;
 use super::returning::Returning;
 use super::shared::Shared;
-use super::wire::{Incoming, Scratch};
+use super::wire::{Ended, Incoming, Scratch};
 use crate::checks::Faults;
 use crate::failure::Failure;
 use crate::machine;
 use crate::plan::Phases;
+use crate::recorder::Recorder;
 
 /// Scratch space for reads: a whole burst for one subscriber, so that one read takes it.
 const READ_BYTES: usize = 256 << 10;
@@ -36,10 +40,19 @@ pub(crate) struct Worker {
     pub(super) to_join: VecDeque<u32>,
     pub(super) returning: Returning,
     pub(super) conns: Vec<Conn>,
-    phases: Option<Phases>,
+    /// The phases as they hold now, when they have begun.
+    pub(super) phases: Option<Phases>,
+    /// Commands carried out.
+    heard: u64,
     /// Connections begun.
     pub(super) connected: usize,
     pub(super) receiver: Receiver,
+    /// Clients that come and go, if any do.
+    pub(super) churning: Option<Churning>,
+    /// Connections of theirs that have ended, and from when on they may be had again.
+    pub(super) freed: Vec<(u64, usize)>,
+    /// How connections of clients that had stopped reading have ended.
+    pub(super) stopped_ends: Vec<Ended>,
     publishing: Publishing,
     scratch: Scratch,
     handed_over_ns: u64,
@@ -53,6 +66,10 @@ pub(crate) struct Finished {
     pub(crate) faults: Faults,
     /// When clients that had lost their server were ready again.
     pub(crate) returned_ns: Vec<u64>,
+    /// How connections of clients that had stopped reading have ended.
+    pub(crate) stopped_ends: Vec<Ended>,
+    /// How long it took clients that come and go until they were subscribed.
+    pub(crate) subscribe_times: Recorder,
 }
 
 impl Worker {
@@ -102,7 +119,11 @@ impl Worker {
             returning: Returning::new(shared.plan.return_within, lane),
             to_join,
             phases: None,
+            heard: 0,
             connected: 0,
+            churning: None,
+            freed: Vec::new(),
+            stopped_ends: Vec::new(),
             scratch: Scratch::new(READ_BYTES),
             handed_over_ns: 0,
             stays_awake: false,
@@ -113,9 +134,12 @@ impl Worker {
     fn turn_until_the_end(&mut self) -> rustix::io::Result<()> {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while !self.shared.is_ending() {
+            self.hear()?;
             self.join_more();
-            self.return_some()?;
+            self.return_some();
             self.publish()?;
+            self.churn()?;
+            self.set_timer()?;
             self.show();
             events.clear();
             self.wait(&mut events)?;
@@ -181,8 +205,8 @@ impl Worker {
                 receiver.counts.bytes += bytes as u64;
                 receiver.counts.inflated = self.scratch.inflating.counts;
             }
-            Err(why) => {
-                self.lose(index, &why);
+            Err(ended) => {
+                self.lose(index, ended);
                 return Ok(());
             }
         }
@@ -192,7 +216,7 @@ impl Worker {
         Ok(())
     }
 
-    fn flush(&mut self, index: usize) -> rustix::io::Result<()> {
+    pub(super) fn flush(&mut self, index: usize) -> rustix::io::Result<()> {
         let conn = &mut self.conns[index];
         let Some(wire) = &mut conn.wire else {
             return Ok(());
@@ -201,7 +225,7 @@ impl Worker {
             Ok(is_done) => is_done,
             Err(error) => {
                 self.note_refused(&error);
-                self.lose(index, &format!("connection lost: {error}"));
+                self.lose(index, format!("connection lost: {error}"));
                 return Ok(());
             }
         };
@@ -215,19 +239,44 @@ impl Worker {
         Ok(())
     }
 
-    fn publish(&mut self) -> rustix::io::Result<()> {
-        let phases = self.shared.phases();
-        // They change twice at most: when they begin, and when the window is to end early.
-        if phases != self.phases
-            && let Some(now) = &phases
-        {
-            if self.phases.is_none() {
-                self.publishing.begin(now);
-            }
-            self.receiver.counts.owed = self.publishing.owed(now);
-            self.receiver.phases = phases;
-            self.phases = phases;
+    /// Does what the main thread has asked for since the last turn.
+    fn hear(&mut self) -> rustix::io::Result<()> {
+        let told = self.shared.commands.told();
+        if told == self.heard {
+            return Ok(());
         }
+        match self.shared.commands.latest() {
+            Some(Command::Begin(phases)) => {
+                self.publishing.begin(&phases);
+                self.begin_to_churn(&phases);
+                self.plan_by(phases);
+            }
+            Some(Command::EndBy(at_ns)) => {
+                if let Some(phases) = self.phases {
+                    self.plan_by(phases.ending_by(at_ns));
+                }
+            }
+            Some(Command::HandOver) => self.hand_over(),
+            Some(Command::StopReading) => self.stop_reading()?,
+            Some(Command::ReadAgain) => self.read_again()?,
+            None => {}
+        }
+        self.heard = told;
+        // What the command has changed is shown before it is said to be done.
+        self.shared.lanes[self.lane].show(&self.receiver.counts);
+        self.shared.lanes[self.lane]
+            .heard
+            .store(told, Ordering::Release);
+        Ok(())
+    }
+
+    fn plan_by(&mut self, phases: Phases) {
+        self.receiver.counts.owed = self.publishing.owed(&phases);
+        self.receiver.phases = Some(phases);
+        self.phases = Some(phases);
+    }
+
+    fn publish(&mut self) -> rustix::io::Result<()> {
         let Some(phases) = self.phases else {
             return Ok(());
         };
@@ -248,7 +297,7 @@ impl Worker {
         for conn in written {
             self.flush(conn)?;
         }
-        self.set_timer(&phases, now_ns)
+        Ok(())
     }
 
     /// Hands landed publications to their publishers, here and on other threads.
@@ -276,11 +325,19 @@ impl Worker {
         }
     }
 
-    fn set_timer(&mut self, phases: &Phases, now_ns: u64) -> rustix::io::Result<()> {
-        let Some(at_ns) = self.publishing.next_instant_ns(phases, now_ns) else {
-            return Ok(());
-        };
-        self.poller.set_timer(at_ns, self.shared.clock.now_ns())
+    /// Sets the timer to the next instant at which there is something to do that no event announces.
+    fn set_timer(&mut self) -> rustix::io::Result<()> {
+        let now_ns = self.shared.clock.now_ns();
+        let publication = self
+            .phases
+            .and_then(|phases| self.publishing.next_instant_ns(&phases, now_ns));
+        let churning = self.churning.as_ref();
+        let visit = churning.and_then(|churning| churning.next_instant_ns(now_ns));
+        let instants = [publication, visit, self.returning.next_instant_ns()];
+        match instants.into_iter().flatten().min() {
+            Some(at_ns) => self.poller.set_timer(at_ns, now_ns),
+            None => Ok(()),
+        }
     }
 
     fn show(&mut self) {
@@ -299,6 +356,7 @@ impl Worker {
 
     fn finish(mut self) -> Finished {
         self.hand_over();
+        self.miss_visitors();
         let lost: u64 = self.conns.iter().map(|conn| self.receiver.lost(conn)).sum();
         let mut faults = std::mem::take(&mut self.receiver.faults);
         faults.lost += lost;
@@ -310,6 +368,8 @@ impl Worker {
         Finished {
             faults,
             returned_ns: self.receiver.returned_ns,
+            stopped_ends: self.stopped_ends,
+            subscribe_times: self.receiver.subscribe_times,
         }
     }
 }

@@ -1,12 +1,9 @@
 //! The figures of a report, worked out from what was seen at the edges of the window.
 
 use crate::cpu::tick_ns;
-use crate::probe::{Probe, Sample};
+use crate::probe::{CLIENT_BUSY_SHARE_MAX, Probe, Sample};
 use crate::run::Outcome;
 use crate::storm::Storm;
-
-/// A client thread busier than this may have been what limited the run.
-const CLIENT_BUSY_SHARE_MAX: f64 = 0.9;
 
 /// Counts of the measured window, and of the whole run where it says so.
 #[derive(Debug, serde::Serialize)]
@@ -285,12 +282,9 @@ impl Memory {
 
 impl Client {
     /// Works them out.
-    pub(super) fn new(start: &Sample, end: &Sample, window_s: f64, probe: &Probe) -> Self {
-        let threads = end.idle_ns.iter().zip(&start.idle_ns);
-        let shares: Vec<f64> = threads
-            .map(|(end, start)| 1.0 - (end - start) as f64 / 1e9 / window_s)
-            .map(|busy| round(busy.clamp(0.0, 1.0), 4))
-            .collect();
+    pub(super) fn new(start: &Sample, end: &Sample, probe: &Probe) -> Self {
+        let shares = end.busy_shares(start).into_iter();
+        let shares: Vec<f64> = shares.map(|busy| round(busy, 4)).collect();
         let cores = end.client_cores.zip(start.client_cores);
         let core_busy_share = cores.map(|(end, start)| {
             let ticks = end - start;

@@ -76,6 +76,15 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     if report.settings.pace != "silent" {
         traffic(report, &mut add);
     }
+    if let Some(churn) = &report.churn {
+        churn.rows(&mut add);
+    }
+    if let Some(ramp) = &report.ramp {
+        ramp.rows(&mut add);
+    }
+    if let Some(slow) = &report.slow {
+        slow.rows(&mut add);
+    }
     server(report, &mut add);
     client(report, &mut add);
     add("host", report.host.line());
@@ -106,6 +115,9 @@ fn run_line(report: &Report) -> String {
         );
     }
     let pace = match (settings.window, settings.rate) {
+        (_, Some(rate)) if report.ramp.is_some() => {
+            format!("open loop from {rate} publications/s on")
+        }
         (Some(window), _) => format!("closed loop, window {window}"),
         (_, Some(rate)) => format!("open loop, {rate} publications/s"),
         _ => "silent".to_owned(),
@@ -308,6 +320,7 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-fn mib(bytes: u64) -> f64 {
+/// Bytes as MiB.
+pub(super) fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

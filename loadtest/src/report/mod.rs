@@ -3,25 +3,30 @@
 //! The JSON's schema is described in the README beside this crate and named in its first field; fields may be
 //! added under the same name, never changed or taken away.
 
+mod churn;
 mod curve;
 mod figures;
 mod lines;
+mod ramp;
+mod slow;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use churn::ChurnFigures;
 use curve::Curve;
 use figures::{
     Client, DeflateFigures, HandshakeFigures, Server, StormFigures, TlsFigures, WindowCounts, round,
 };
 pub(crate) use lines::print;
+use ramp::RampFigures;
+use slow::SlowFigures;
 
 use crate::args::Order;
 use crate::checks::Faults;
-use crate::cpu::CoreTicks;
 use crate::failure::Verdict;
 use crate::machine::Host;
-use crate::plan::Pace;
-use crate::probe::{Probe, Sample};
+use crate::plan::{Churn, Pace};
+use crate::probe::Probe;
 use crate::progress::Moment;
 use crate::recorder::Percentiles;
 use crate::run::Outcome;
@@ -61,6 +66,9 @@ pub(crate) struct Report {
     /// When the window began, in seconds since the first connection, as moments count.
     window_at_s: f64,
     storm: Option<StormFigures>,
+    slow: Option<SlowFigures>,
+    ramp: Option<RampFigures>,
+    churn: Option<ChurnFigures>,
     tls: Option<TlsFigures>,
     deflate: Option<DeflateFigures>,
     handshakes: Option<HandshakeFigures>,
@@ -106,8 +114,8 @@ impl Report {
         let window_s = (end.at - start.at).as_secs_f64();
         let counts = WindowCounts::new(&outcome, window_s);
         let server = Server::new(order.settings.connections, &outcome, probe, &counts);
-        let client = Client::new(start, end, window_s, probe);
-        let steal_share = round(steal_share(start, end), 4);
+        let client = Client::new(start, end, probe);
+        let steal_share = round(end.steal_share(start), 4);
         let mut report = Self {
             schema: SCHEMA,
             scenario: order.name,
@@ -126,6 +134,12 @@ impl Report {
             setup_s: round(outcome.setup.as_secs_f64(), 3),
             window_at_s: round((start.at - outcome.before.at).as_secs_f64(), 3),
             storm: outcome.storm.as_ref().map(StormFigures::new),
+            slow: outcome
+                .slow
+                .as_ref()
+                .map(|slow| SlowFigures::new(slow, &outcome)),
+            ramp: outcome.ramp.as_ref().map(RampFigures::new),
+            churn: ChurnFigures::new(order.churn, &outcome, window_s, &server),
             tls: TlsFigures::new(&outcome),
             deflate: DeflateFigures::new(&outcome),
             handshakes: (order.name == "handshakes")
@@ -160,7 +174,8 @@ impl Report {
             .handshakes
             .as_ref()
             .is_some_and(|done| done.opened == 0);
-        if self.faults.total() > 0 || nothing_came || nothing_opened {
+        let breaches = self.breaches();
+        if self.faults.total() > 0 || nothing_came || nothing_opened || !breaches.is_empty() {
             self.verdict = Verdict::Failed;
         } else if self.interrupted || (!disturbances.is_empty() && !self.settings.checks_only) {
             // An interrupted run is never good, whatever is judged: it is not the one that was asked for.
@@ -178,9 +193,22 @@ impl Report {
         if nothing_opened {
             self.notes.push("not one connection was opened".to_owned());
         }
+        self.notes.extend(breaches);
         self.notes.extend(trouble);
         self.notes.extend(disturbances);
         self.warn();
+    }
+
+    /// What a scenario asks for besides right deliveries, and did not get.
+    fn breaches(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(ramp) = &self.ramp
+            && ramp.knee.is_none()
+            && !self.interrupted
+        {
+            found.push("no rate held: there is no knee to report".to_owned());
+        }
+        found
     }
 
     /// Why the figures do not count.
@@ -204,6 +232,25 @@ impl Report {
 
     /// Notes what makes the figures say something else than they seem to.
     fn warn(&mut self) {
+        if self
+            .ramp
+            .as_ref()
+            .is_some_and(RampFigures::is_limited_by_client)
+        {
+            self.notes.push(
+                "a client thread was busy above 90 % in the first step that did not hold: the knee may be that of the \
+                 client (more cores for it: --client-cpu, --threads)"
+                    .to_owned(),
+            );
+        }
+        if let Some(churn) = &self.churn
+            && churn.late > 0
+        {
+            self.notes.push(format!(
+                "{} visits began late, because no connection was free: more --churners, or less of --churn-rate or --stay",
+                churn.late
+            ));
+        }
         if self.client.is_limit {
             self.notes.push(
                 "a client thread was busy above 90 %: it may have been the limit, not the server"
@@ -234,6 +281,7 @@ impl Report {
 pub(crate) struct Settled {
     name: &'static str,
     settings: Settings,
+    churn: Option<Churn>,
     host: Host,
 }
 
@@ -248,6 +296,7 @@ impl Settled {
         };
         Self {
             name: order.name,
+            churn: order.plan.churn,
             // Asked now: later this thread is pinned, and knows of one core only.
             host: Host::of_this_machine(),
             settings: Settings {
@@ -270,22 +319,5 @@ impl Settled {
                 checks_only: order.common.checks_only,
             },
         }
-    }
-}
-
-/// The largest share of stolen time among the cores that matter.
-fn steal_share(start: &Sample, end: &Sample) -> f64 {
-    let share = |(end, start): (CoreTicks, CoreTicks)| {
-        let ticks = end - start;
-        ticks.share(ticks.steal)
-    };
-    let known = [
-        end.server_cores.zip(start.server_cores),
-        end.client_cores.zip(start.client_cores),
-    ];
-    let known: Vec<f64> = known.into_iter().flatten().map(share).collect();
-    match known.as_slice() {
-        [] => share((end.all_cores, start.all_cores)),
-        shares => shares.iter().copied().fold(0.0, f64::max),
     }
 }

@@ -1,6 +1,7 @@
 //! The harness against servers that do wrong on purpose, each in one way: every check must fail the run.
 //! And against the real one, whose numbers must be what the harness saw.
 
+mod churners_are_checked;
 mod clean_runs_pass;
 mod compressed_runs;
 mod deflating;
@@ -15,9 +16,12 @@ mod pages_are_drawn;
 mod pages_look_right;
 mod planted;
 mod progress_is_told;
+mod ramps_find_the_knee;
+mod real_server;
 mod runs_end_in_time;
 mod secured_runs;
 mod server_counts_what_clients_saw;
+mod slow_subscribers_hold_up_nobody;
 mod storms_are_weathered;
 mod tls_front;
 mod usage_is_explained;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -41,6 +41,10 @@ pub(crate) enum Plant {
     Garbage,
     /// One message has no id.
     NoId,
+    /// Each publication takes so long, and the others wait for it.
+    Busy(Duration),
+    /// Who subscribed last, if somebody did before, gets this wrong from time to time.
+    Latest(Wrong),
     /// From one publication on nothing is delivered.
     Stall,
     /// One subscriber's connection is closed.
@@ -62,6 +66,24 @@ pub(crate) enum Plant {
     /// Messages are compressed.
     Deflate(Deflate),
 }
+
+/// What who subscribed last gets wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// A publication is missing.
+    Missing,
+    /// One comes twice.
+    Twice,
+    /// One is of a topic that it does not have.
+    Foreign,
+    /// One is not as it was sent.
+    Changed,
+    /// The connection is closed.
+    Cut,
+}
+
+/// How often who subscribed last gets something wrong: each such publication.
+const WRONG_EVERY: u64 = 5;
 
 /// A running server; it ends with the test's process.
 pub(crate) struct Planted {
@@ -199,6 +221,9 @@ impl Server {
         message["i"] = format!("{:026}", state.published).into();
         let first = state.first.get_or_insert_with(|| message.clone()).clone();
         let number = state.published;
+        if let Plant::Busy(time) = self.plant {
+            thread::sleep(time);
+        }
         if self.plant == Plant::Stall && number >= FAULTY {
             return;
         }
@@ -212,9 +237,13 @@ impl Server {
         let subscribers = topics.get(topic).map_or(&[][..], Vec::as_slice);
         for (index, subscriber) in subscribers.iter().enumerate() {
             let is_faulty = index == 0 && number == FAULTY;
+            let is_latest = index > 0 && index + 1 == subscribers.len();
             match self.plant {
                 Plant::Coalesce => put(subscriber, &held.concat()),
                 Plant::OddButRight => put(subscriber, &odd_but_right(number, &message)),
+                Plant::Latest(wrong) if is_latest && number.is_multiple_of(WRONG_EVERY) => {
+                    self.get_wrong(wrong, subscriber, &message);
+                }
                 Plant::Trickle => trickle(subscriber, &message),
                 Plant::Deliver(places) if index == 0 && is_among_planted(number) => {
                     held.push(frame(message.to_string().as_bytes()));
@@ -232,10 +261,26 @@ impl Server {
         }
     }
 
+    fn get_wrong(&self, wrong: Wrong, subscriber: &TcpStream, message: &Value) {
+        let mut other = message.clone();
+        match wrong {
+            Wrong::Missing => return,
+            Wrong::Cut => return subscriber.shutdown(Shutdown::Both).unwrap_or_default(),
+            Wrong::Twice => {}
+            Wrong::Foreign => other["c"] = "load.other".into(),
+            Wrong::Changed => {
+                let text = message["d"].as_str().unwrap_or_default().to_owned();
+                other["d"] = format!("{}#", &text[..text.len() - 1]).into();
+            }
+        }
+        self.send(subscriber, message);
+        self.send(subscriber, &other);
+    }
+
     fn misbehave(&self, subscriber: &TcpStream, message: &Value, first: &Value) {
         let mut message = message.clone();
         match self.plant {
-            Plant::Nothing => {}
+            Plant::Nothing | Plant::Busy(_) | Plant::Latest(_) => {}
             Plant::ForeignTopic => {
                 let mut other = message.clone();
                 other["c"] = "load.other".into();
@@ -257,9 +302,7 @@ impl Server {
                 let envelope = message.as_object_mut().expect("an object");
                 envelope.remove("i");
             }
-            Plant::Cut => subscriber
-                .shutdown(std::net::Shutdown::Both)
-                .unwrap_or_default(),
+            Plant::Cut => subscriber.shutdown(Shutdown::Both).unwrap_or_default(),
             Plant::Deflate(Deflate::Broken) => put(subscriber, &broken_frame()),
             Plant::Deflate(_) => {}
             Plant::Masked => put(subscriber, &[0x81, 0x82, 0, 0, 0, 0, b'{', b'}']),

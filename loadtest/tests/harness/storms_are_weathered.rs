@@ -9,7 +9,7 @@ use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 
 use crate::harness::{Run, run};
-use crate::server_counts_what_clients_saw::server_binary;
+use crate::real_server::server_binary;
 
 const CLIENTS: u64 = 300;
 const PUBLISHERS: u64 = 3;

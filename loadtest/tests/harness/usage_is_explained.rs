@@ -13,6 +13,10 @@ fn wrong_flags_exit_with_2_and_are_named() {
         ("fanout --url http://127.0.0.1/", "--url"),
         ("fanout --duration 5", "--duration"),
         ("p2p --clients 3 --paired", "--paired"),
+        ("slow --stopped 100", "--stopped"),
+        ("churn --abrupt 101", "--abrupt"),
+        ("ramp --factor 1", "--factor"),
+        ("ramp --rate 5", "--rate"),
         ("unknown", "unknown"),
     ] {
         let ended = run(args);
