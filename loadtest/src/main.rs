@@ -22,6 +22,7 @@ mod recorder;
 mod report;
 mod run;
 mod slow;
+mod soak;
 mod storm;
 mod stretch;
 mod target;

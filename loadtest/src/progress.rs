@@ -20,7 +20,7 @@ const BAR_CHARS: usize = 24;
 const BAR_CHARS_MIN: usize = 6;
 
 /// One second of a run.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub(crate) struct Moment {
     /// Seconds since the first connection.
     pub(crate) at_s: f64,

@@ -55,6 +55,14 @@ pub(super) struct Spread {
 }
 
 impl Publish {
+    /// The same with an open loop of this rate, if nothing else is asked for.
+    pub(super) fn or_rate(mut self, rate: f64) -> Self {
+        if self.window.is_none() {
+            self.rate.get_or_insert(rate);
+        }
+        self
+    }
+
     /// How publications follow each other.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::page::ReportArgs;
 use crate::plan::{self, Pace, Plan};
 use crate::ramp::Climb;
 use crate::run::Course;
+use crate::soak::{DriftMax, MemoryMax};
 use crate::topology::Topology;
 
 pub(crate) use self::common::Common;
@@ -84,6 +85,8 @@ pub(crate) enum Scenario {
     Churn(Churn),
     /// A fan-out at rising rates: the highest one that the server holds
     Ramp(Ramp),
+    /// A fan-out over a long time: whether memory or latency drift
+    Soak(Soak),
     /// A fan-out after its server was killed and started again: how fast everybody is back
     Storm(Storm),
 }
@@ -217,6 +220,35 @@ pub(crate) struct Ramp {
     precision: f64,
 }
 
+/// Publications a second of a soak that is asked for nothing else.
+const SOAK_RATE: f64 = 100.0;
+
+/// The shortest soak: of less there are too few seconds to see a drift in.
+const SOAK_MIN: Duration = Duration::from_secs(10);
+
+/// Arguments of `soak`.
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("duration", |arg| arg.default_value("10m")),
+    mut_arg("rate", |arg| {
+        arg.help("Open loop: publications a second by schedule, all publishers together [default: 100, without --window]")
+    })
+)]
+pub(crate) struct Soak {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    spread: Spread,
+    #[command(flatten)]
+    publish: Publish,
+    /// What the server's memory must not grow by: percent of itself over the run (10%), or bytes an hour (64MiB)
+    #[arg(long, value_name = "SHARE|BYTES", default_value = "10%")]
+    memory_drift_max: MemoryMax,
+    /// Percent that the 99th percentile of latency must not rise by over the run
+    #[arg(long, value_name = "PERCENT", default_value = "50")]
+    latency_drift_max: f64,
+}
+
 /// Arguments of `storm`.
 #[derive(Debug, Args)]
 pub(crate) struct Storm {
@@ -251,6 +283,8 @@ pub(crate) struct Order {
     pub(crate) payload_bytes: usize,
     /// What happens between the first connection and the last delivery.
     pub(crate) course: Course,
+    /// What must not drift by how much; `None` if nobody looks.
+    pub(crate) drift_max: Option<DriftMax>,
     /// Whether the server is our own, in this process.
     pub(crate) has_own_server: bool,
     /// The command of a server that is to be killed amid its clients; empty if none is.
@@ -348,6 +382,26 @@ impl Scenario {
                 let order = Order::new("ramp", args.common, topology, pace, publication)?;
                 Ok(Order {
                     course: Course::Ramp(climb),
+                    ..order
+                })
+            }
+            Self::Soak(args) => {
+                if args.common.duration < SOAK_MIN {
+                    return usage(
+                        "--duration of a soak must be 10s or more: there is no drift to see in less",
+                    );
+                }
+                if !(args.latency_drift_max >= 0.0 && args.latency_drift_max.is_finite()) {
+                    return usage("--latency-drift-max must be 0 percent or more");
+                }
+                let topology = args.spread.topology()?;
+                let publish = args.publish.or_rate(SOAK_RATE);
+                let order = Order::publishing("soak", args.common, topology, &publish)?;
+                Ok(Order {
+                    drift_max: Some(DriftMax {
+                        memory: args.memory_drift_max,
+                        latency_share: args.latency_drift_max / 100.0,
+                    }),
                     ..order
                 })
             }
@@ -473,6 +527,7 @@ impl Order {
             text,
             payload_bytes,
             course: Course::default(),
+            drift_max: None,
             has_own_server: false,
             to_be_killed: Vec::new(),
         })
@@ -510,6 +565,9 @@ mod tests {
         assert_eq!(pace("fanout --burst 16"), Pace::Closed { window: 16 });
         assert_eq!(pace("fanout --rate 50"), Pace::Open { rate: 50.0 });
         assert_eq!(pace("idle"), Pace::Silent);
+        assert_eq!(pace("soak"), Pace::Open { rate: SOAK_RATE });
+        assert_eq!(pace("soak --rate 7"), Pace::Open { rate: 7.0 });
+        assert_eq!(pace("soak --window 3"), Pace::Closed { window: 3 });
     }
 
     #[test]
@@ -545,6 +603,10 @@ mod tests {
             "handshakes --connections 0",
             "slow --stopped 0",
             "slow --subscribers 10 --stopped 10",
+            "soak --duration 5s",
+            "soak --memory-drift-max x",
+            "soak --latency-drift-max nan",
+            "soak --window 2 --rate 3",
             "churn --churners 0",
             "churn --churn-rate 0",
             "churn --abrupt 101",

@@ -76,6 +76,9 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     if report.settings.pace != "silent" {
         traffic(report, &mut add);
     }
+    if let Some(soak) = &report.soak {
+        soak.rows(&mut add);
+    }
     if let Some(churn) = &report.churn {
         churn.rows(&mut add);
     }
@@ -310,6 +313,7 @@ fn verdict(report: &Report) -> String {
             "good: all {} deliveries right",
             report.counts.run_deliveries
         ),
+        Verdict::Failed if faults.is_empty() => "FAILED: see the notes".to_owned(),
         Verdict::Failed => format!("FAILED: {}", faults.join(", ")),
         Verdict::Void if report.interrupted => "VOID: ended early by Ctrl-C".to_owned(),
         Verdict::Void => "VOID: the machine was disturbed".to_owned(),

@@ -9,6 +9,7 @@ mod figures;
 mod lines;
 mod ramp;
 mod slow;
+mod soak;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ use figures::{
 pub(crate) use lines::print;
 use ramp::RampFigures;
 use slow::SlowFigures;
+use soak::SoakFigures;
 
 use crate::args::Order;
 use crate::checks::Faults;
@@ -30,6 +32,7 @@ use crate::probe::Probe;
 use crate::progress::Moment;
 use crate::recorder::Percentiles;
 use crate::run::Outcome;
+use crate::soak::DriftMax;
 
 /// What the first field of a report names.
 pub(crate) const SCHEMA: &str = "shardcast-loadtest/1";
@@ -69,6 +72,7 @@ pub(crate) struct Report {
     slow: Option<SlowFigures>,
     ramp: Option<RampFigures>,
     churn: Option<ChurnFigures>,
+    soak: Option<SoakFigures>,
     tls: Option<TlsFigures>,
     deflate: Option<DeflateFigures>,
     handshakes: Option<HandshakeFigures>,
@@ -139,6 +143,7 @@ impl Report {
                 .as_ref()
                 .map(|slow| SlowFigures::new(slow, &outcome)),
             ramp: outcome.ramp.as_ref().map(RampFigures::new),
+            soak: order.drift_max.map(|max| SoakFigures::new(max, &outcome)),
             churn: ChurnFigures::new(order.churn, &outcome, window_s, &server),
             tls: TlsFigures::new(&outcome),
             deflate: DeflateFigures::new(&outcome),
@@ -174,7 +179,7 @@ impl Report {
             .handshakes
             .as_ref()
             .is_some_and(|done| done.opened == 0);
-        let breaches = self.breaches();
+        let breaches = self.breaches(!disturbances.is_empty());
         if self.faults.total() > 0 || nothing_came || nothing_opened || !breaches.is_empty() {
             self.verdict = Verdict::Failed;
         } else if self.interrupted || (!disturbances.is_empty() && !self.settings.checks_only) {
@@ -200,13 +205,24 @@ impl Report {
     }
 
     /// What a scenario asks for besides right deliveries, and did not get.
-    fn breaches(&self) -> Vec<String> {
+    fn breaches(&self, is_disturbed: bool) -> Vec<String> {
         let mut found = Vec::new();
         if let Some(ramp) = &self.ramp
             && ramp.knee.is_none()
             && !self.interrupted
         {
             found.push("no rate held: there is no knee to report".to_owned());
+        }
+        if let Some(soak) = &self.soak
+            && !self.settings.checks_only
+        {
+            if soak.memory_passes {
+                found.push("the server's memory grows by more than --memory-drift-max".to_owned());
+            }
+            // Who disturbs the machine more and more makes it slower, but its memory no larger.
+            if soak.latency_passes && !is_disturbed {
+                found.push("the latency rises by more than --latency-drift-max".to_owned());
+            }
         }
         found
     }
@@ -241,6 +257,11 @@ impl Report {
                 "a client thread was busy above 90 % in the first step that did not hold: the knee may be that of the \
                  client (more cores for it: --client-cpu, --threads)"
                     .to_owned(),
+            );
+        }
+        if self.soak.as_ref().is_some_and(|soak| !soak.knows_memory()) {
+            self.notes.push(
+                "the server's memory was not judged: --server-pid names its process".to_owned(),
             );
         }
         if let Some(churn) = &self.churn
@@ -282,6 +303,7 @@ pub(crate) struct Settled {
     name: &'static str,
     settings: Settings,
     churn: Option<Churn>,
+    drift_max: Option<DriftMax>,
     host: Host,
 }
 
@@ -297,6 +319,7 @@ impl Settled {
         Self {
             name: order.name,
             churn: order.plan.churn,
+            drift_max: order.drift_max,
             // Asked now: later this thread is pinned, and knows of one core only.
             host: Host::of_this_machine(),
             settings: Settings {

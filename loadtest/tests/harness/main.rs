@@ -22,6 +22,7 @@ mod runs_end_in_time;
 mod secured_runs;
 mod server_counts_what_clients_saw;
 mod slow_subscribers_hold_up_nobody;
+mod soaks_find_drift;
 mod storms_are_weathered;
 mod tls_front;
 mod usage_is_explained;

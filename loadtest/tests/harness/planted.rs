@@ -45,6 +45,10 @@ pub(crate) enum Plant {
     Busy(Duration),
     /// Who subscribed last, if somebody did before, gets this wrong from time to time.
     Latest(Wrong),
+    /// Each publication leaves so many bytes behind.
+    Leak(usize),
+    /// Each publication takes so much longer than the one before.
+    Slowing(Duration),
     /// From one publication on nothing is delivered.
     Stall,
     /// One subscriber's connection is closed.
@@ -98,6 +102,7 @@ struct State {
     published: u64,
     first: Option<Value>,
     held: Vec<Vec<u8>>,
+    leaked: Vec<Vec<u8>>,
 }
 
 struct Server {
@@ -221,8 +226,12 @@ impl Server {
         message["i"] = format!("{:026}", state.published).into();
         let first = state.first.get_or_insert_with(|| message.clone()).clone();
         let number = state.published;
-        if let Plant::Busy(time) = self.plant {
-            thread::sleep(time);
+        match self.plant {
+            Plant::Busy(time) => thread::sleep(time),
+            Plant::Slowing(time) => thread::sleep(time * state.published as u32),
+            // Written to, so that the system gives the pages.
+            Plant::Leak(bytes) => state.leaked.push(vec![1; bytes]),
+            _ => {}
         }
         if self.plant == Plant::Stall && number >= FAULTY {
             return;
@@ -281,6 +290,7 @@ impl Server {
         let mut message = message.clone();
         match self.plant {
             Plant::Nothing | Plant::Busy(_) | Plant::Latest(_) => {}
+            Plant::Leak(_) | Plant::Slowing(_) => {}
             Plant::ForeignTopic => {
                 let mut other = message.clone();
                 other["c"] = "load.other".into();

@@ -15,6 +15,8 @@ fn wrong_flags_exit_with_2_and_are_named() {
         ("p2p --clients 3 --paired", "--paired"),
         ("slow --stopped 100", "--stopped"),
         ("churn --abrupt 101", "--abrupt"),
+        ("soak --memory-drift-max x", "--memory-drift-max"),
+        ("soak --duration 1s", "--duration"),
         ("ramp --factor 1", "--factor"),
         ("ramp --rate 5", "--rate"),
         ("unknown", "unknown"),
