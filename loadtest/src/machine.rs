@@ -2,14 +2,9 @@
 
 use std::fs;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::failure::Failure;
-
-/// Descriptors a run needs besides its connections: streams, epoll and event descriptors, files of
-/// `/proc`, the report.
-const DESCRIPTORS_BESIDES: u64 = 100;
 
 /// The machine a report comes from.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -67,31 +62,4 @@ pub(crate) fn pin_to(cpu: usize) -> Result<(), Failure> {
     set.set(cpu);
     sched_setaffinity(None, &set)
         .map_err(|error| Failure::system(&format!("cannot run on cpu {cpu}"), error))
-}
-
-/// Makes room for `connections` descriptors, as far as the hard limit allows.
-///
-/// # Errors
-///
-/// When the limit is too low, with the way to raise it.
-pub(crate) fn reserve_descriptors(connections: u64) -> Result<(), Failure> {
-    let needed = connections + DESCRIPTORS_BESIDES;
-    let limit = getrlimit(Resource::Nofile);
-    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
-    if enough(limit.current) {
-        return Ok(());
-    }
-    if !enough(limit.maximum) {
-        return Err(Failure::CannotMeasure(format!(
-            "{connections} connections need {needed} descriptors and this process may have {}; \
-             raise the limit (ulimit -Hn {needed}, or LimitNOFILE= of a service)",
-            limit.maximum.unwrap_or_default(),
-        )));
-    }
-    let raised = Rlimit {
-        current: Some(needed),
-        maximum: limit.maximum,
-    };
-    setrlimit(Resource::Nofile, raised)
-        .map_err(|error| Failure::system("cannot raise the descriptor limit", error))
 }

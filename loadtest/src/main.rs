@@ -6,6 +6,7 @@ mod checks;
 mod client;
 mod cpu;
 mod deflate;
+mod descriptors;
 mod dialect;
 mod failure;
 mod floor;
@@ -39,6 +40,7 @@ use clap::Parser;
 
 use crate::args::{CommandLine, Order, Task};
 use crate::client::Shared;
+use crate::descriptors::Need;
 use crate::failure::{Failure, Verdict};
 use crate::floor::FloorServer;
 use crate::interrupt::Interrupt;
@@ -68,9 +70,13 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
     let settled = Settled::new(&order);
     let connections = order.connections();
     let common = order.common;
-    // The floor has both ends of its connections in this process.
-    let ends = if order.has_own_server { 2 } else { 1 };
-    machine::reserve_descriptors(connections * ends)?;
+    let tables = Need {
+        connections,
+        // The floor has both ends of its connections in this process.
+        server_ends: if order.has_own_server { connections } else { 0 },
+        threads: common.thread_count() as u64,
+    }
+    .reserve()?;
     let floor = match order.has_own_server {
         true => Some(FloorServer::start(common.server_cpus().first().copied())?),
         false => None,
@@ -86,6 +92,7 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         common.dialect.speech(),
         (order.text, order.payload_bytes),
         common.thread_count(),
+        tables,
     )?;
     let probe = Probe {
         server_pid: common.server_pid,

@@ -56,6 +56,8 @@ pub(crate) struct Outcome {
     pub(crate) last: Counts,
     /// How long the connections took to set up.
     pub(crate) setup: Duration,
+    /// Whether each client thread had a descriptor table of its own.
+    pub(crate) had_own_tables: bool,
     /// What clients and server have settled before the first frame.
     pub(crate) terms: Option<Terms>,
     /// How the clients came back when their server was killed, if it was.
@@ -202,6 +204,7 @@ impl Run<'_> {
             window_end: end,
             last: Counts::default(),
             setup,
+            had_own_tables: self.shared.has_own_tables(),
             terms: self.shared.terms.get().copied(),
             storm,
             slow,

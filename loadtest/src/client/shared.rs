@@ -1,7 +1,7 @@
 //! What the client threads and the main thread share.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Barrier, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
@@ -13,6 +13,7 @@ use super::flights::Flights;
 use super::lane::Lane;
 use super::wire::Terms;
 use crate::body::{BodyFormat, Text};
+use crate::descriptors::Tables;
 use crate::dialect::{Quick, Speech};
 use crate::failure::Failure;
 use crate::plan::{Plan, nanos};
@@ -62,6 +63,9 @@ pub(crate) struct Shared {
     pub(super) published: Vec<AtomicU64>,
     /// One for each thread.
     pub(super) lanes: Vec<Lane>,
+    /// Where the threads meet before they connect, if each takes a descriptor table of its own: a copy that is made later
+    /// would hold other threads' connections open.
+    pub(super) own_tables: Option<Barrier>,
     /// What the first connection has settled; all of them ask for the same.
     pub(crate) terms: OnceLock<Terms>,
     /// What the threads are to do.
@@ -83,6 +87,7 @@ impl Shared {
         speech: &'static dyn Speech,
         (text, payload_bytes): (Text, usize),
         threads: usize,
+        tables: Tables,
     ) -> Result<Self, Failure> {
         let body = BodyFormat::new(random_run(), text, payload_bytes);
         let quick = topology.topics.iter();
@@ -105,6 +110,7 @@ impl Shared {
             plan,
             target,
             speech,
+            own_tables: (tables == Tables::Threads).then(|| Barrier::new(threads)),
             terms: OnceLock::new(),
             commands: Commands::default(),
             is_ending: AtomicBool::new(false),
@@ -184,6 +190,11 @@ impl Shared {
         let delivered = |lane: &Lane| lane.delivered.load(Ordering::Acquire);
         let expected = |lane: &Lane| lane.expected.load(Ordering::Acquire);
         self.lanes.iter().map(delivered).sum::<u64>() < self.lanes.iter().map(expected).sum()
+    }
+
+    /// Whether each thread has a descriptor table of its own.
+    pub(crate) fn has_own_tables(&self) -> bool {
+        self.own_tables.is_some()
     }
 
     /// How many client threads there are.

@@ -17,6 +17,7 @@ use super::returning::Returning;
 use super::shared::Shared;
 use super::wire::{Ended, Incoming, Scratch};
 use crate::checks::Faults;
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::machine;
 use crate::plan::Phases;
@@ -77,12 +78,17 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// When the system gives no poller, or the thread may not run on that core.
+    /// When the system gives no poller or descriptor table, or the thread may not run on that core.
     pub(crate) fn run(
         shared: Arc<Shared>,
         lane: usize,
         cpu: Option<usize>,
     ) -> Result<Finished, Failure> {
+        if let Some(all) = &shared.own_tables {
+            let taken = descriptors::take_own_table();
+            all.wait();
+            taken?;
+        }
         if let Some(cpu) = cpu {
             machine::pin_to(cpu)?;
         }

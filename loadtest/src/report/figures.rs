@@ -117,6 +117,8 @@ pub(super) struct Client {
     pub(super) cpus: Vec<usize>,
     pub(super) core_busy_share: Option<f64>,
     pub(super) thread_busy_shares: Vec<f64>,
+    /// Whether each thread had a descriptor table of its own, because that of the process was too small.
+    pub(super) own_descriptor_tables: bool,
     /// Whether the client may have been what limited the run.
     pub(super) is_limit: bool,
 }
@@ -282,7 +284,8 @@ impl Memory {
 
 impl Client {
     /// Works them out.
-    pub(super) fn new(start: &Sample, end: &Sample, probe: &Probe) -> Self {
+    pub(super) fn new(outcome: &Outcome, probe: &Probe) -> Self {
+        let (start, end) = (&outcome.window_start.0, &outcome.window_end.0);
         let shares = end.busy_shares(start).into_iter();
         let shares: Vec<f64> = shares.map(|busy| round(busy, 4)).collect();
         let cores = end.client_cores.zip(start.client_cores);
@@ -295,6 +298,7 @@ impl Client {
             cpus: probe.client_cpus.clone(),
             core_busy_share,
             thread_busy_shares: shares,
+            own_descriptor_tables: outcome.had_own_tables,
             is_limit,
         }
     }

@@ -118,7 +118,7 @@ impl Report {
         let window_s = (end.at - start.at).as_secs_f64();
         let counts = WindowCounts::new(&outcome, window_s);
         let server = Server::new(order.settings.connections, &outcome, probe, &counts);
-        let client = Client::new(start, end, probe);
+        let client = Client::new(&outcome, probe);
         let steal_share = round(end.steal_share(start), 4);
         let mut report = Self {
             schema: SCHEMA,

@@ -91,22 +91,34 @@ pub(crate) fn run(args: &str) -> Run {
 
 /// The same with a page at `html`.
 pub(crate) fn run_with_page(args: &str, html: &Path) -> Run {
-    start_with(args, &[OsStr::new("--html"), html.as_os_str()]).wait()
+    start_with(harness(), args, &[OsStr::new("--html"), html.as_os_str()]).wait()
+}
+
+/// The same, by a process that may have so many descriptors.
+pub(crate) fn run_with_descriptors(count: u32, args: &str) -> Run {
+    let mut shell = Command::new("sh");
+    let script = format!("ulimit -n {count} && exec \"$0\" \"$@\"");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_shardcast-loadtest")]);
+    start_with(shell, args, &[]).wait()
 }
 
 /// The same, without waiting for its end.
 pub(crate) fn start(args: &str) -> Running {
-    start_with(args, &[])
+    start_with(harness(), args, &[])
 }
 
-fn start_with(args: &str, more: &[&OsStr]) -> Running {
+fn harness() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_shardcast-loadtest"))
+}
+
+fn start_with(mut command: Command, args: &str, more: &[&OsStr]) -> Running {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let number = RUNS.fetch_add(1, Ordering::Relaxed);
     let name = format!("report-{}-{number}.json", std::process::id());
     let json = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let begun = Instant::now();
     let (scenario, rest) = args.split_once(' ').unwrap_or((args, ""));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_shardcast-loadtest"))
+    let mut child = command
         .arg(scenario)
         // Before what may end in the command of a server.
         .arg("--json")

@@ -5,6 +5,7 @@ mod churners_are_checked;
 mod clean_runs_pass;
 mod compressed_runs;
 mod deflating;
+mod descriptors_are_enough;
 mod each_fault_fails_the_run;
 mod floor_is_its_own_server;
 mod harness;
