@@ -46,7 +46,7 @@ use crate::floor::FloorServer;
 use crate::interrupt::Interrupt;
 use crate::probe::Probe;
 use crate::progress::Progress;
-use crate::report::{Report, Settled};
+use crate::report::{Report, Series, Settled};
 use crate::storm::KilledServer;
 use crate::target::Target;
 use crate::tls::TlsArgs;
@@ -85,15 +85,6 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         Some(floor) => Target::parse(&floor.url(), false, &TlsArgs::default())?,
         None => Target::parse(common.url(), common.deflate, &common.tls)?,
     };
-    let shared = Shared::new(
-        order.topology,
-        order.plan,
-        target,
-        common.dialect.speech(),
-        (order.text, order.payload_bytes),
-        common.thread_count(),
-        tables,
-    )?;
     let probe = Probe {
         server_pid: common.server_pid,
         server_cpus: common.server_cpus().to_vec(),
@@ -104,28 +95,45 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
         true => Progress::none(),
         false => Progress::on_stderr(),
     };
-    let to_be_killed = match order.to_be_killed.as_slice() {
-        [] => None,
-        command => Some(KilledServer::start(command)?),
+    let series = Series::of(order.runs, |number| {
+        if order.runs > 1 {
+            progress.say_if_seen(&format!("run {number} of {}", order.runs));
+        }
+        let shared = Shared::new(
+            order.topology.clone(),
+            order.plan,
+            target.clone(),
+            common.dialect.speech(),
+            (order.text, order.payload_bytes),
+            common.thread_count(),
+            tables,
+        )?;
+        let to_be_killed = match order.to_be_killed.as_slice() {
+            [] => None,
+            command => Some(KilledServer::start(command)?),
+        };
+        let outcome = run::run(
+            shared,
+            common.client_cpus(),
+            &probe,
+            order.course,
+            to_be_killed,
+            &interrupt,
+            &mut progress,
+        );
+        progress.clear();
+        Ok(Report::new(&settled, outcome?, &probe))
+    })?;
+    let verdict = series.verdict;
+    let reports = series.reports();
+    let (json, printed) = match series.into_only_run() {
+        Ok(report) => (report.to_json(), report::print(&report)),
+        Err(series) => (series.to_json(), series.print()),
     };
-    let outcome = run::run(
-        shared,
-        common.client_cpus(),
-        &probe,
-        order.course,
-        to_be_killed,
-        &interrupt,
-        &mut progress,
-    );
-    progress.clear();
-    let report = Report::new(&settled, outcome?, &probe);
-    if common.json.is_some() || common.html.is_some() {
-        let json = report.to_json();
-        write(common.json.as_deref(), || json.clone())?;
-        write(common.html.as_deref(), || page::of_report(&json))?;
-    }
-    report::print(&report).map_err(|error| Failure::system("cannot print the report", error))?;
-    Ok(report.verdict)
+    write(common.json.as_deref(), || json.clone())?;
+    write(common.html.as_deref(), || page::of_reports(&reports))?;
+    printed.map_err(|error| Failure::system("cannot print the report", error))?;
+    Ok(verdict)
 }
 
 /// Writes a file, if there is to be one.

@@ -4,7 +4,7 @@
 //! number alone tells its topic and its place among the publisher's publications to that topic.
 
 /// The clients of a run, their topics and publishers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Topology {
     /// The topics, by index.
     pub(crate) topics: Vec<Topic>,
@@ -15,7 +15,7 @@ pub(crate) struct Topology {
 }
 
 /// One topic.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Topic {
     /// Its name on the wire.
     pub(crate) name: String,
@@ -56,7 +56,7 @@ impl Source {
 }
 
 /// One publisher.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     /// The topics it takes in turn.
     pub(crate) topics: Vec<u32>,

@@ -58,6 +58,21 @@ pub(crate) struct Common {
     pub(crate) quiet: bool,
 }
 
+/// How often a run is repeated.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Repetition {
+    /// Runs of the same, each on connections of its own: median, least and most of their figures are reported
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    runs: u16,
+}
+
+impl Repetition {
+    /// How many runs there are.
+    pub(super) fn runs(self) -> usize {
+        self.runs.into()
+    }
+}
+
 /// Cores, as a type of its own: clap would take a plain list for a repeated argument.
 #[derive(Clone, Debug)]
 struct Cpus(Vec<usize>);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::common::Repetition;
 use self::load::{Publication, Publish, Spread};
 use crate::body::Text;
 use crate::dialect::Dialect;
@@ -97,6 +98,8 @@ pub(crate) struct FanOut {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
+    repetition: Repetition,
+    #[command(flatten)]
     spread: Spread,
     #[command(flatten)]
     publish: Publish,
@@ -107,6 +110,8 @@ pub(crate) struct FanOut {
 pub(crate) struct OneToOne {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    repetition: Repetition,
     /// Connections
     #[arg(long, default_value = "500", value_parser = clap::value_parser!(u32).range(1..))]
     clients: u32,
@@ -122,6 +127,8 @@ pub(crate) struct OneToOne {
 pub(crate) struct Idle {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    repetition: Repetition,
     /// Connections
     #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
@@ -135,6 +142,8 @@ pub(crate) struct Idle {
 pub(crate) struct Handshakes {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    repetition: Repetition,
     /// Connections under way at the same time
     #[arg(long, default_value = "32", value_parser = clap::value_parser!(u32).range(1..))]
     connections: u32,
@@ -145,6 +154,8 @@ pub(crate) struct Handshakes {
 pub(crate) struct Floor {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    repetition: Repetition,
     #[command(flatten)]
     spread: Spread,
     #[command(flatten)]
@@ -157,6 +168,8 @@ pub(crate) struct Floor {
 pub(crate) struct Slow {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    repetition: Repetition,
     #[command(flatten)]
     spread: Spread,
     #[command(flatten)]
@@ -171,6 +184,8 @@ pub(crate) struct Slow {
 pub(crate) struct Churn {
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    repetition: Repetition,
     #[command(flatten)]
     spread: Spread,
     #[command(flatten)]
@@ -285,6 +300,8 @@ pub(crate) struct Order {
     pub(crate) course: Course,
     /// What must not drift by how much; `None` if nobody looks.
     pub(crate) drift_max: Option<DriftMax>,
+    /// How often it is run.
+    pub(crate) runs: usize,
     /// Whether the server is our own, in this process.
     pub(crate) has_own_server: bool,
     /// The command of a server that is to be killed amid its clients; empty if none is.
@@ -301,14 +318,16 @@ impl Scenario {
         match self {
             Self::Fanout(args) => {
                 let topology = args.spread.topology()?;
-                Order::publishing("fanout", args.common, topology, &args.publish)
+                let order = Order::publishing("fanout", args.common, topology, &args.publish)?;
+                Ok(order.repeated(args.repetition))
             }
             Self::P2p(args) => {
                 if args.paired && !args.clients.is_multiple_of(2) {
                     return usage("--paired needs an even number of --clients");
                 }
                 let topology = Topology::one_to_one(args.clients, args.paired);
-                Order::publishing("p2p", args.common, topology, &args.publish)
+                let order = Order::publishing("p2p", args.common, topology, &args.publish)?;
+                Ok(order.repeated(args.repetition))
             }
             Self::Idle(args) => {
                 let spread = Spread {
@@ -316,7 +335,8 @@ impl Scenario {
                     topics: args.topics,
                     publishers: 0,
                 };
-                Order::silent("idle", args.common, spread.topology()?)
+                let order = Order::silent("idle", args.common, spread.topology()?)?;
+                Ok(order.repeated(args.repetition))
             }
             Self::Handshakes(args) => {
                 let topology = Topology::unsubscribed(args.connections);
@@ -325,7 +345,8 @@ impl Scenario {
                     reopens: true,
                     ..order.plan
                 };
-                Ok(Order { plan, ..order })
+                let order = Order { plan, ..order };
+                Ok(order.repeated(args.repetition))
             }
             Self::Floor(args) => {
                 let topology = args.spread.topology()?;
@@ -341,10 +362,11 @@ impl Scenario {
                         "floor's own server knows no compression and no TLS: leave --deflate and --tls-... away",
                     );
                 }
-                Ok(Order {
+                let order = Order {
                     has_own_server: true,
                     ..order
-                })
+                };
+                Ok(order.repeated(args.repetition))
             }
             Self::Slow(args) => {
                 let Spread {
@@ -359,10 +381,11 @@ impl Scenario {
                 }
                 let topology = args.spread.topology()?.stopping(args.stopped);
                 let order = Order::publishing("slow", args.common, topology, &args.publish)?;
-                Ok(Order {
+                let order = Order {
                     course: Course::Slow,
                     ..order
-                })
+                };
+                Ok(order.repeated(args.repetition))
             }
             Self::Churn(args) => {
                 let churn = args.churn()?;
@@ -372,7 +395,8 @@ impl Scenario {
                     churn: Some(churn),
                     ..order.plan
                 };
-                Ok(Order { plan, ..order })
+                let order = Order { plan, ..order };
+                Ok(order.repeated(args.repetition))
             }
             Self::Ramp(args) => {
                 let climb = args.climb()?;
@@ -478,6 +502,13 @@ impl Order {
         Self::new(name, common, topology, pace, Some(&publish.publication))
     }
 
+    fn repeated(self, repetition: Repetition) -> Self {
+        Self {
+            runs: repetition.runs(),
+            ..self
+        }
+    }
+
     /// Connections that there are at a time, at most.
     pub(crate) fn connections(&self) -> u64 {
         let churners = self.plan.churn.map_or(0, |churn| u64::from(churn.churners));
@@ -528,6 +559,7 @@ impl Order {
             payload_bytes,
             course: Course::default(),
             drift_max: None,
+            runs: 1,
             has_own_server: false,
             to_be_killed: Vec::new(),
         })
@@ -617,6 +649,10 @@ mod tests {
             "ramp --duration 5s",
             "storm",
             "storm --server-pid 1 -- true",
+            "storm --runs 2 -- true",
+            "soak --runs 2",
+            "ramp --runs 2",
+            "fanout --runs 0",
             "idle --payload 100",
             "fanout --server-cpu x",
         ] {

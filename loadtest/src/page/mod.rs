@@ -19,10 +19,19 @@ mod tables;
 pub(crate) use self::command::{ReportArgs, carry_out};
 use self::run::Run;
 
-/// The page of one run, from its report's JSON.
-pub(crate) fn of_report(json: &str) -> String {
-    let run = Run::new("this run", json).expect("a report that this version has written");
-    html::page(&[run], &[])
+/// The page of one run, or of several side by side, from the JSON of each report.
+pub(crate) fn of_reports(reports: &[String]) -> String {
+    let label = |number: usize| match reports {
+        [_] => "this run".to_owned(),
+        _ => format!("run {number}"),
+    };
+    let runs: Vec<Run> = (1..)
+        .zip(reports)
+        .map(|(number, json)| {
+            Run::new(&label(number), json).expect("a report that this version has written")
+        })
+        .collect();
+    html::page(&runs, &[])
 }
 
 #[cfg(test)]

@@ -17,13 +17,13 @@ pub(super) struct ChurnFigures {
     abrupt_share: f64,
     /// Visits that ended, from connecting to leaving.
     visits: u64,
-    per_s: f64,
+    pub(super) per_s: f64,
     /// Visits that were planned when no connection was free: they began late.
     pub(super) late: u64,
     /// Publications that visitors got, which the report's `counts` leave out.
     deliveries: u64,
     /// From the planned instant until the subscribe was acknowledged.
-    subscribed_us: Percentiles,
+    pub(super) subscribed_us: Percentiles,
     /// All core time of the window, deliveries included, shared out.
     core_ns_each: Option<f64>,
 }

@@ -17,8 +17,16 @@ const INDENT: usize = 2;
 ///
 /// When nobody takes it.
 pub(crate) fn print(report: &Report) -> io::Result<()> {
+    print_rows(&rows(report), report.verdict)
+}
+
+/// Prints names and values, in the colour of the verdict.
+///
+/// # Errors
+///
+/// When nobody takes it.
+pub(super) fn print_rows(rows: &[(&'static str, String)], verdict: Verdict) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let rows = rows(report);
     if !out.is_terminal() {
         for (name, value) in rows {
             writeln!(out, "{name}: {value}")?;
@@ -31,16 +39,16 @@ pub(crate) fn print(report: &Report) -> io::Result<()> {
     let mut before = "";
     for (name, value) in rows {
         // What was measured, what it was measured with, and what to think of it.
-        if ["host", "note", "fault", "verdict"].contains(&name) && name != before {
+        if ["host", "note", "fault", "verdict"].contains(name) && *name != before {
             writeln!(out)?;
         }
-        let paint = |line: &str| match (name, report.verdict) {
+        let paint = |line: &str| match (*name, verdict) {
             ("verdict", Verdict::Good) => colours.green(line),
             ("verdict", _) => colours.red(line),
             ("note" | "fault", _) => colours.yellow(line),
             _ => line.to_owned(),
         };
-        for (index, line) in wrapped(&value, room).iter().enumerate() {
+        for (index, line) in wrapped(value, room).iter().enumerate() {
             let name = colours.faint(&format!("{:width$}", if index == 0 { name } else { "" }));
             writeln!(out, "{:INDENT$}{name}  {}", "", paint(line))?;
         }
@@ -291,7 +299,8 @@ fn client(report: &Report, add: &mut impl FnMut(&'static str, String)) {
     );
 }
 
-fn verdict(report: &Report) -> String {
+/// What a run is worth, in words.
+pub(super) fn verdict(report: &Report) -> String {
     let faults: Vec<String> = report
         .faults
         .kinds()

@@ -8,6 +8,7 @@ mod curve;
 mod figures;
 mod lines;
 mod ramp;
+mod series;
 mod slow;
 mod soak;
 
@@ -20,6 +21,7 @@ use figures::{
 };
 pub(crate) use lines::print;
 use ramp::RampFigures;
+pub(crate) use series::Series;
 use slow::SlowFigures;
 use soak::SoakFigures;
 

@@ -17,7 +17,7 @@ pub(super) struct SlowFigures {
     after_latency_us: Percentiles,
     /// After, divided by before.
     p50_ratio: Option<f64>,
-    p99_ratio: Option<f64>,
+    pub(super) p99_ratio: Option<f64>,
     /// Stopped ones whose connections had ended when they were read again, and the others.
     disconnected: u64,
     still_connected: u64,

@@ -21,6 +21,7 @@ mod ramps_find_the_knee;
 mod real_server;
 mod runs_end_in_time;
 mod secured_runs;
+mod series_are_summed_up;
 mod server_counts_what_clients_saw;
 mod slow_subscribers_hold_up_nobody;
 mod soaks_find_drift;
