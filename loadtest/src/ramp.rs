@@ -95,66 +95,94 @@ impl Run<'_> {
     ///
     /// When nothing can be measured, or the first step is interrupted too early.
     pub(crate) fn ramp(&mut self, plan: &Plan, climb: Climb) -> Result<(Ramp, Stretch), Failure> {
-        let mut search = Search::new(climb);
-        let mut ramp = Ramp {
-            climb,
-            steps: Vec::new(),
-            knee: None,
-        };
-        let mut shown: Option<Stretch> = None;
-        let (mut tries, mut disturbed) = (0, 0);
-        while let Some(rate) = search.next_rate() {
+        let mut ascent = Ascent::new(climb);
+        while let Some(rate) = ascent.search.next_rate() {
             let plan = Plan {
                 pace: Pace::Open { rate },
                 behind_max: Some(BEHIND_MAX),
                 ..*plan
             };
-            let stretch = match (self.stretch(&plan), &mut shown) {
-                (Ok(stretch), _) => stretch,
+            let stretch = match self.stretch(&plan) {
+                Ok(stretch) => stretch,
                 // What was found before the interrupt is worth a report.
-                (Err(_), Some(shown)) if self.was_interrupted => {
-                    shown.interrupted = true;
-                    break;
-                }
-                (Err(failure), _) => return Err(failure),
+                Err(_) if self.was_interrupted && ascent.shown.is_some() => break,
+                Err(failure) => return Err(failure),
             };
             // What is missing would be missing in all further steps.
-            let is_over = stretch.interrupted || !stretch.is_complete;
+            let is_last = stretch.interrupted || !stretch.is_complete;
             let step = Step::new(rate, self.deliveries_per_publication(), &stretch, climb);
             self.progress.say_if_seen(&step.line());
-            ramp.steps.push(step);
-            let is_higher = search.held.is_none_or(|held| rate > held);
-            if step.limit.is_none() && is_higher {
-                ramp.knee = Some(ramp.steps.len() - 1);
-            }
-            if shown.is_none() || ramp.knee == Some(ramp.steps.len() - 1) || ramp.knee.is_none() {
-                shown = Some(stretch);
-            }
-            if is_over {
-                let interrupted = self.was_interrupted;
-                shown = shown.map(|shown| Stretch {
-                    interrupted,
-                    ..shown
-                });
+            ascent.take(step, stretch);
+            if is_last {
                 break;
             }
-            if step.limit.is_some() {
-                if step.steal_share > climb.steal_share_max && disturbed < DISTURBED_MAX {
-                    disturbed += 1;
-                    continue;
-                }
-                tries += 1;
-                if tries < TRIES {
-                    continue;
-                }
-            }
-            (tries, disturbed) = (0, 0);
-            search.note(rate, step.limit.is_none());
         }
-        let shown = shown.ok_or_else(|| {
-            Failure::Usage("--from must be 1 or more: there is no step to begin with".to_owned())
+        ascent.finish(self.was_interrupted)
+    }
+}
+
+/// A ramp on its way.
+#[derive(Debug)]
+struct Ascent {
+    search: Search,
+    ramp: Ramp,
+    /// The stretch at the knee, or the last one if no step has held.
+    shown: Option<Stretch>,
+    /// How often the rate of now has been tried in vain, and how often it was disturbed.
+    tries: u32,
+    disturbed: u32,
+}
+
+impl Ascent {
+    fn new(climb: Climb) -> Self {
+        Self {
+            search: Search::new(climb),
+            ramp: Ramp {
+                climb,
+                steps: Vec::new(),
+                knee: None,
+            },
+            shown: None,
+            tries: 0,
+            disturbed: 0,
+        }
+    }
+
+    /// Takes what a step has brought.
+    fn take(&mut self, step: Step, stretch: Stretch) {
+        let holds = step.limit.is_none();
+        if holds {
+            // Every rate that is tried lies above all that have held.
+            self.ramp.knee = Some(self.ramp.steps.len());
+        }
+        if holds || self.ramp.knee.is_none() {
+            self.shown = Some(stretch);
+        }
+        self.ramp.steps.push(step);
+        if !holds {
+            let is_disturbed = step.steal_share > self.ramp.climb.steal_share_max;
+            if is_disturbed && self.disturbed < DISTURBED_MAX {
+                self.disturbed += 1;
+                return;
+            }
+            self.tries += 1;
+            if self.tries < TRIES {
+                return;
+            }
+        }
+        (self.tries, self.disturbed) = (0, 0);
+        self.search.note(step.rate, holds);
+    }
+
+    fn finish(self, interrupted: bool) -> Result<(Ramp, Stretch), Failure> {
+        let shown = self.shown.ok_or_else(|| {
+            Failure::CannotMeasure("no step was measured: there is nothing to report".into())
         })?;
-        Ok((ramp, shown))
+        let shown = Stretch {
+            interrupted,
+            ..shown
+        };
+        Ok((self.ramp, shown))
     }
 }
 

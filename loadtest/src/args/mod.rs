@@ -1,22 +1,29 @@
 //! The command line.
 
+mod churn;
 mod common;
 mod load;
+mod ramp;
+mod slow;
+mod soak;
 
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::churn::Churn;
 use self::common::Repetition;
 use self::load::{Publication, Publish, Spread};
+use self::ramp::Ramp;
+use self::slow::Slow;
+use self::soak::Soak;
 use crate::body::Text;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::page::ReportArgs;
-use crate::plan::{self, Pace, Plan};
-use crate::ramp::Climb;
+use crate::plan::{Pace, Plan};
 use crate::run::Course;
-use crate::soak::{DriftMax, MemoryMax};
+use crate::soak::DriftMax;
 use crate::topology::Topology;
 
 pub(crate) use self::common::Common;
@@ -35,6 +42,12 @@ Examples:
 
   What the kernel alone costs:
     shardcast-loadtest floor --subscribers 1000 --client-cpu 1 --server-cpu 0
+
+  The highest rate with a p99 of 50 ms at most:
+    shardcast-loadtest ramp --subscribers 1000 --from 1000 --client-cpu 1 --server-cpu 0
+
+  What 10 of 100 that stop reading do to the others:
+    shardcast-loadtest slow --subscribers 100 --stopped 10 --rate 500 --payload 4096
 
   Kill a server under 10,000 clients, and see them come back:
     shardcast-loadtest storm --subscribers 10000 --topics 1000 --publishers 10 --rate 100 -- \
@@ -162,108 +175,6 @@ pub(crate) struct Floor {
     publish: Publish,
 }
 
-/// Arguments of `slow`.
-#[derive(Debug, Args)]
-#[command(mut_arg("subscribers", |arg| arg.default_value("100")))]
-pub(crate) struct Slow {
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    repetition: Repetition,
-    #[command(flatten)]
-    spread: Spread,
-    #[command(flatten)]
-    publish: Publish,
-    /// Subscribers that stop reading at the start of the measured time; as long a time before it is compared
-    #[arg(long, default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
-    stopped: u32,
-}
-
-/// Arguments of `churn`.
-#[derive(Debug, Args)]
-pub(crate) struct Churn {
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    repetition: Repetition,
-    #[command(flatten)]
-    spread: Spread,
-    #[command(flatten)]
-    publish: Publish,
-    /// Connections besides --subscribers that come and go, at most so many at a time
-    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    churners: u32,
-    /// Visits a second by schedule [default: each comes as soon as it has left]
-    #[arg(long)]
-    churn_rate: Option<f64>,
-    /// How long each stays after it is subscribed: at random, from half of this to one and a half
-    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
-    stay: Duration,
-    /// Percent of the visits that end by a reset, without a Close frame
-    #[arg(long, value_name = "PERCENT", default_value = "0")]
-    abrupt: f64,
-}
-
-/// Arguments of `ramp`.
-#[derive(Debug, Args)]
-#[command(
-    mut_arg("duration", |arg| {
-        arg.long("step-duration").default_value("2s").help("The measured time of each step")
-    }),
-    mut_arg("warmup", |arg| {
-        arg.long("step-warmup").default_value("500ms").help("Time under load before it, at the step's rate")
-    })
-)]
-pub(crate) struct Ramp {
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    spread: Spread,
-    #[command(flatten)]
-    publication: Publication,
-    /// Publications a second of the first step, all publishers together
-    #[arg(long, default_value = "100")]
-    from: f64,
-    /// What the rate of a step is multiplied by for the next one
-    #[arg(long, default_value = "1.25")]
-    factor: f64,
-    /// The 99th percentile of latency that a step must not pass
-    #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
-    p99_max: Duration,
-    /// Percent by which the lowest rate that does not hold may lie above the highest that does
-    #[arg(long, value_name = "PERCENT", default_value = "5")]
-    precision: f64,
-}
-
-/// Publications a second of a soak that is asked for nothing else.
-const SOAK_RATE: f64 = 100.0;
-
-/// The shortest soak: of less there are too few seconds to see a drift in.
-const SOAK_MIN: Duration = Duration::from_secs(10);
-
-/// Arguments of `soak`.
-#[derive(Debug, Args)]
-#[command(
-    mut_arg("duration", |arg| arg.default_value("10m")),
-    mut_arg("rate", |arg| {
-        arg.help("Open loop: publications a second by schedule, all publishers together [default: 100, without --window]")
-    })
-)]
-pub(crate) struct Soak {
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    spread: Spread,
-    #[command(flatten)]
-    publish: Publish,
-    /// What the server's memory must not grow by: percent of itself over the run (10%), or bytes an hour (64MiB)
-    #[arg(long, value_name = "SHARE|BYTES", default_value = "10%")]
-    memory_drift_max: MemoryMax,
-    /// Percent that the 99th percentile of latency must not rise by over the run
-    #[arg(long, value_name = "PERCENT", default_value = "50")]
-    latency_drift_max: f64,
-}
-
 /// Arguments of `storm`.
 #[derive(Debug, Args)]
 pub(crate) struct Storm {
@@ -368,67 +279,10 @@ impl Scenario {
                 };
                 Ok(order.repeated(args.repetition))
             }
-            Self::Slow(args) => {
-                let Spread {
-                    subscribers,
-                    topics,
-                    ..
-                } = args.spread;
-                if subscribers < args.stopped.saturating_add(topics) {
-                    return usage(
-                        "--stopped must leave a subscriber that reads for each of --topics: more --subscribers, or fewer stopped",
-                    );
-                }
-                let topology = args.spread.topology()?.stopping(args.stopped);
-                let order = Order::publishing("slow", args.common, topology, &args.publish)?;
-                let order = Order {
-                    course: Course::Slow,
-                    ..order
-                };
-                Ok(order.repeated(args.repetition))
-            }
-            Self::Churn(args) => {
-                let churn = args.churn()?;
-                let topology = args.spread.topology()?;
-                let order = Order::publishing("churn", args.common, topology, &args.publish)?;
-                let plan = Plan {
-                    churn: Some(churn),
-                    ..order.plan
-                };
-                let order = Order { plan, ..order };
-                Ok(order.repeated(args.repetition))
-            }
-            Self::Ramp(args) => {
-                let climb = args.climb()?;
-                let pace = Pace::Open { rate: climb.from };
-                let topology = args.spread.topology()?;
-                let publication = Some(&args.publication);
-                let order = Order::new("ramp", args.common, topology, pace, publication)?;
-                Ok(Order {
-                    course: Course::Ramp(climb),
-                    ..order
-                })
-            }
-            Self::Soak(args) => {
-                if args.common.duration < SOAK_MIN {
-                    return usage(
-                        "--duration of a soak must be 10s or more: there is no drift to see in less",
-                    );
-                }
-                if !(args.latency_drift_max >= 0.0 && args.latency_drift_max.is_finite()) {
-                    return usage("--latency-drift-max must be 0 percent or more");
-                }
-                let topology = args.spread.topology()?;
-                let publish = args.publish.or_rate(SOAK_RATE);
-                let order = Order::publishing("soak", args.common, topology, &publish)?;
-                Ok(Order {
-                    drift_max: Some(DriftMax {
-                        memory: args.memory_drift_max,
-                        latency_share: args.latency_drift_max / 100.0,
-                    }),
-                    ..order
-                })
-            }
+            Self::Slow(args) => args.order(),
+            Self::Churn(args) => args.order(),
+            Self::Ramp(args) => args.order(),
+            Self::Soak(args) => args.order(),
             Self::Storm(args) => {
                 let topology = args.spread.topology()?;
                 let order = Order::publishing("storm", args.common, topology, &args.publish)?;
@@ -446,48 +300,6 @@ impl Scenario {
                 })
             }
         }
-    }
-}
-
-impl Churn {
-    fn churn(&self) -> Result<plan::Churn, Failure> {
-        if self
-            .churn_rate
-            .is_some_and(|rate| !(rate.is_finite() && rate > 0.0))
-        {
-            return usage("--churn-rate must be above 0");
-        }
-        if !(0.0..=100.0).contains(&self.abrupt) {
-            return usage("--abrupt must be from 0 to 100 percent");
-        }
-        Ok(plan::Churn {
-            churners: self.churners,
-            rate: self.churn_rate,
-            stay: self.stay,
-            abrupt: (self.abrupt * 100.0).round() as u32,
-        })
-    }
-}
-
-impl Ramp {
-    fn climb(&self) -> Result<Climb, Failure> {
-        let is_within = |value: f64, low: f64, high: f64| (low..=high).contains(&value);
-        if !is_within(self.from, 1.0, 1e9) {
-            return usage("--from must be from 1 to 1000000000 publications a second");
-        }
-        if !is_within(self.factor, 1.01, 100.0) {
-            return usage("--factor must be from 1.01 to 100");
-        }
-        if !is_within(self.precision, 0.1, 100.0) {
-            return usage("--precision must be from 0.1 to 100 percent");
-        }
-        Ok(Climb {
-            from: self.from,
-            factor: self.factor,
-            precision: self.precision / 100.0,
-            p99_max: self.p99_max,
-            steal_share_max: self.common.max_steal / 100.0,
-        })
     }
 }
 
@@ -597,7 +409,12 @@ mod tests {
         assert_eq!(pace("fanout --burst 16"), Pace::Closed { window: 16 });
         assert_eq!(pace("fanout --rate 50"), Pace::Open { rate: 50.0 });
         assert_eq!(pace("idle"), Pace::Silent);
-        assert_eq!(pace("soak"), Pace::Open { rate: SOAK_RATE });
+        assert_eq!(
+            pace("soak"),
+            Pace::Open {
+                rate: soak::SOAK_RATE
+            }
+        );
         assert_eq!(pace("soak --rate 7"), Pace::Open { rate: 7.0 });
         assert_eq!(pace("soak --window 3"), Pace::Closed { window: 3 });
     }

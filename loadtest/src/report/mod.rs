@@ -189,10 +189,13 @@ impl Report {
             self.verdict = Verdict::Void;
         }
         if self.interrupted {
-            self.notes.push(format!(
-                "ended early by Ctrl-C: {} s were measured instead of {} s",
-                self.window_s, self.settings.duration_s
-            ));
+            self.notes.push(match self.ramp {
+                Some(_) => "ended early by Ctrl-C: these are the steps so far".to_owned(),
+                None => format!(
+                    "ended early by Ctrl-C: {} s were measured instead of {} s",
+                    self.window_s, self.settings.duration_s
+                ),
+            });
         }
         if nothing_came {
             self.notes.push("not one delivery came".to_owned());
@@ -270,7 +273,7 @@ impl Report {
             && churn.late > 0
         {
             self.notes.push(format!(
-                "{} visits began late, because no connection was free: more --churners, or less of --churn-rate or --stay",
+                "{} visits began late or not at all, because no connection was free: more --churners, or less of --churn-rate or --stay",
                 churn.late
             ));
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{Run, run};
 use crate::planted::{Plant, Planted, Wrong};
-use crate::real_server::Server;
+use crate::real_server::{ENDPOINTS, Server};
 
 const LOAD: &str = "--subscribers 6 --topics 3 --publishers 3 --rate 300";
 
@@ -32,7 +32,7 @@ fn assert_good(ended: &Run) {
 
 #[test]
 fn they_come_as_soon_as_they_have_left() {
-    let server = Server::with("");
+    let server = Server::start();
     for (leaving, is_abrupt) in [("--abrupt 0", false), ("--abrupt 50", true)] {
         let ended = run(&format!(
             "churn {} {LOAD} --churners 20 --stay 50ms --duration 1s {leaving}",
@@ -48,6 +48,19 @@ fn they_come_as_soon_as_they_have_left() {
         }
         let gone = closed["peer_gone"].as_u64();
         assert_eq!(gone > Some(0), is_abrupt, "{closed}");
+    }
+}
+
+#[test]
+fn they_speak_every_dialect() {
+    let server = Server::start();
+    for endpoint in ENDPOINTS {
+        let (path, dialect) = endpoint.split_once('=').expect("a path and a dialect");
+        let url = server.url().replace("/_broadcast", path);
+        let ended = run(&format!(
+            "churn {url} --dialect {dialect} {LOAD} --churners 5 --stay 50ms --duration 500ms"
+        ));
+        assert_good(&ended);
     }
 }
 
