@@ -291,3 +291,84 @@ impl Worker {
         self.freed.push((at_ns, conn));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Pace;
+
+    const PHASES: Phases = Phases {
+        pace: Pace::Silent,
+        start_ns: 1_000,
+        window_start_ns: 1_000,
+        window_end_ns: 101_000,
+    };
+
+    fn churning(rate: Option<f64>, lane: usize, conns: usize) -> Churning {
+        let churn = Churn {
+            churners: 100,
+            rate,
+            stay: Duration::from_nanos(1_000),
+            abrupt: 0,
+        };
+        Churning::new(churn, (lane, 2), 0..conns, &PHASES)
+    }
+
+    #[test]
+    fn a_schedule_is_shared_by_the_threads() {
+        // One visit in 1,000 ns, in turns.
+        let mut planned = Vec::new();
+        for lane in 0..2 {
+            let mut churning = churning(Some(1e6), lane, 10);
+            for now_ns in (1_000..20_000).step_by(500) {
+                assert_eq!(churning.fall_due(now_ns, 11_000), 0, "none is late");
+                while let Some((conn, planned_ns)) = churning.next_arrival(now_ns) {
+                    planned.push(planned_ns);
+                    churning.free.push(Reverse((now_ns, conn)));
+                }
+            }
+        }
+        planned.sort_unstable();
+        let wanted: Vec<u64> = (1_000..11_000).step_by(1_000).collect();
+        assert_eq!(planned, wanted);
+    }
+
+    #[test]
+    fn visits_without_a_free_connection_are_late_and_keep_their_instant() {
+        let mut churning = churning(Some(1e6), 0, 1);
+        assert_eq!(churning.fall_due(1_000, 100_000), 0);
+        let (conn, planned_ns) = churning.next_arrival(1_001).expect("free");
+        assert_eq!(planned_ns, 1_000);
+        assert_eq!(churning.fall_due(5_000, 100_000), 2);
+        assert_eq!(churning.next_arrival(5_000), None);
+        churning.free.push(Reverse((6_000, conn)));
+        assert_eq!(churning.next_arrival(5_999), None);
+        assert_eq!(churning.next_arrival(6_000), Some((conn, 3_000)));
+    }
+
+    #[test]
+    fn without_a_schedule_each_comes_when_it_is_free_and_not_all_at_once() {
+        let mut churning = churning(None, 0, 100);
+        assert_eq!(churning.fall_due(5_000, 100_000), 0);
+        let mut came = 0;
+        while let Some((_, planned_ns)) = churning.next_arrival(1_499) {
+            assert!((1_000..1_500).contains(&planned_ns));
+            came += 1;
+        }
+        assert!(
+            (25..=75).contains(&came),
+            "{came} of 100 in half of the time"
+        );
+        let next_ns = churning.next_instant_ns(1_499).expect("the others");
+        assert!((1_500..2_000).contains(&next_ns), "{next_ns}");
+    }
+
+    #[test]
+    fn stays_are_spread_around_their_mean() {
+        let mut churning = churning(None, 0, 0);
+        let stays: Vec<u64> = (0..1_000).map(|_| churning.stay_ns()).collect();
+        assert!(stays.iter().all(|ns| (500..=1_500).contains(ns)));
+        let mean = stays.iter().sum::<u64>() / 1_000;
+        assert!((950..=1_050).contains(&mean), "{mean}");
+    }
+}

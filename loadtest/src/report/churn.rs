@@ -20,6 +20,8 @@ pub(super) struct ChurnFigures {
     pub(super) per_s: f64,
     /// Visits that were planned when no connection was free: they began late.
     pub(super) late: u64,
+    /// Visits that had not ended when the run did: the server leaves a Close frame unanswered, or the subscribe.
+    pub(super) unended: u64,
     /// Publications that visitors got, which the report's `counts` leave out.
     deliveries: u64,
     /// From the planned instant until the subscribe was acknowledged.
@@ -48,6 +50,7 @@ impl ChurnFigures {
             visits,
             per_s: round(visits as f64 / window_s, 1),
             late: end.late_visits - start.late_visits,
+            unended: outcome.last.visitors,
             deliveries: end.visit_deliveries - start.visit_deliveries,
             subscribed_us: Percentiles::of(&outcome.subscribed),
             core_ns_each: core.map(|core| round(core.busy_s * 1e9 / visits as f64, 1)),

@@ -212,6 +212,14 @@ impl Report {
     /// What a scenario asks for besides right deliveries, and did not get.
     fn breaches(&self, is_disturbed: bool) -> Vec<String> {
         let mut found = Vec::new();
+        if let Some(churn) = &self.churn
+            && churn.unended > 0
+        {
+            found.push(format!(
+                "{} visits never ended: the server left a subscribe or a Close frame unanswered",
+                churn.unended
+            ));
+        }
         if let Some(ramp) = &self.ramp
             && ramp.knee.is_none()
             && !self.interrupted

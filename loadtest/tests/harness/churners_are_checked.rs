@@ -120,3 +120,20 @@ fn what_a_visitor_gets_wrong_fails_the_run() {
         }
     }
 }
+
+#[test]
+fn a_server_that_does_not_answer_a_goodbye_fails_the_run() {
+    let server = Planted::start(Plant::NoGoodbye);
+    let ended = run(&format!(
+        "churn {} {LOAD} --churners 3 --stay 50ms --duration 500ms",
+        server.url()
+    ));
+    assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(number(&ended, "unended"), 3, "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("Close frame unanswered"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(ended.fault("disconnected"), 0);
+}

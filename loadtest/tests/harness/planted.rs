@@ -49,6 +49,8 @@ pub(crate) enum Plant {
     Leak(usize),
     /// Each publication takes so much longer than the one before.
     Slowing(Duration),
+    /// A connection whose client says goodbye stays open until the client gives it up.
+    NoGoodbye,
     /// From one publication on nothing is delivered.
     Stall,
     /// One subscriber's connection is closed.
@@ -215,6 +217,9 @@ impl Server {
                 _ => {}
             }
         }
+        if self.plant == Plant::NoGoodbye {
+            while socket.read(&mut [0; 1_024])? > 0 {}
+        }
         Ok(())
     }
 
@@ -290,7 +295,7 @@ impl Server {
         let mut message = message.clone();
         match self.plant {
             Plant::Nothing | Plant::Busy(_) | Plant::Latest(_) => {}
-            Plant::Leak(_) | Plant::Slowing(_) => {}
+            Plant::Leak(_) | Plant::Slowing(_) | Plant::NoGoodbye => {}
             Plant::ForeignTopic => {
                 let mut other = message.clone();
                 other["c"] = "load.other".into();
