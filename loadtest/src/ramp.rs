@@ -286,17 +286,104 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Instant;
 
-    /// Searches from `from` for a knee, and returns what held and how many steps that took.
-    fn search(from: f64, knee: f64) -> (Option<f64>, u32) {
-        let mut search = Search::new(Climb {
+    use super::*;
+    use crate::client::Counts;
+    use crate::cpu::CoreTicks;
+    use crate::probe::Sample;
+    use crate::recorder;
+
+    fn climb(from: f64) -> Climb {
+        Climb {
             from,
             factor: 1.25,
             precision: 0.05,
             p99_max: Duration::from_millis(50),
             steal_share_max: 0.01,
-        });
+        }
+    }
+
+    /// A second in which so many of ten deliveries to each of the publications came, after `late_ms`.
+    fn stretch(publications: u64, deliveries: u64, late_ms: u64, steal: u64) -> Stretch {
+        let begun = Instant::now();
+        let sample = |after_s, steal| Sample {
+            at: begun + Duration::from_secs(after_s),
+            server_cores: None,
+            client_cores: None,
+            all_cores: CoreTicks {
+                steal,
+                total: 1_000 * after_s,
+                ..CoreTicks::default()
+            },
+            server: None,
+            idle_ns: Vec::new(),
+            sends: None,
+        };
+        let mut latencies = recorder::empty();
+        latencies.saturating_record(late_ms * 1_000_000);
+        Stretch {
+            start: (sample(0, 0), Counts::default()),
+            end: (
+                sample(1, steal),
+                Counts {
+                    published: publications,
+                    delivered: deliveries,
+                    ..Counts::default()
+                },
+            ),
+            latencies,
+            interrupted: false,
+            fell_behind: false,
+            is_complete: true,
+        }
+    }
+
+    fn limit_of(stretch: &Stretch) -> Option<Limit> {
+        Step::new(100.0, 10.0, stretch, climb(100.0)).limit
+    }
+
+    #[test]
+    fn a_step_holds_if_it_is_in_time_and_keeps_up() {
+        assert_eq!(limit_of(&stretch(100, 1_000, 49, 0)), None);
+        assert_eq!(limit_of(&stretch(100, 1_000, 51, 0)), Some(Limit::Latency));
+        // Two publications may be on their way at the edges, and 3 % more.
+        assert_eq!(limit_of(&stretch(100, 960, 1, 0)), None);
+        assert_eq!(limit_of(&stretch(100, 940, 1, 0)), Some(Limit::Backlog));
+        let behind = Stretch {
+            fell_behind: true,
+            ..stretch(100, 1_000, 1, 0)
+        };
+        assert_eq!(limit_of(&behind), Some(Limit::Backlog));
+    }
+
+    #[test]
+    fn a_rate_is_given_up_after_two_tries_that_nobody_disturbed() {
+        let mut ascent = Ascent::new(climb(100.0));
+        let mut take = |late_ms, steal| {
+            let rate = ascent.search.next_rate().expect("the search goes on");
+            let stretch = stretch(100, 1_000, late_ms, steal);
+            ascent.take(Step::new(rate, 10.0, &stretch, climb(100.0)), stretch);
+            (rate, ascent.search.next_rate().expect("and on"))
+        };
+        assert_eq!(take(1, 0), (100.0, 125.0));
+        // Disturbed, and disturbed again; then twice too late all the same.
+        for _ in 0..2 {
+            assert_eq!(take(99, 500), (125.0, 125.0));
+        }
+        assert_eq!(take(99, 0), (125.0, 125.0));
+        let (_, next) = take(99, 0);
+        assert!((100.0..125.0).contains(&next), "{next}");
+        assert_eq!(ascent.ramp.knee, Some(0));
+        let (ramp, shown) = ascent.finish(false).expect("there were steps");
+        assert_eq!(ramp.steps.len(), 5);
+        let shown_ms = shown.latencies.max() / 1_000_000;
+        assert_eq!(shown_ms, 1, "the report is about the knee");
+    }
+
+    /// Searches from `from` for a knee, and returns what held and how many steps that took.
+    fn search(from: f64, knee: f64) -> (Option<f64>, u32) {
+        let mut search = Search::new(climb(from));
         let mut steps = 0;
         while let Some(rate) = search.next_rate() {
             search.note(rate, rate <= knee);
