@@ -22,6 +22,8 @@ pub(crate) struct Slow {
     pub(crate) before: Stretch,
     /// How many stopped.
     pub(crate) stopped: u64,
+    /// Deliveries to the others that had not come when the stopped began to read again.
+    pub(crate) held_up: u64,
     /// How the connections of those ended that have ended.
     pub(crate) ends: Vec<Ended>,
 }
@@ -44,6 +46,8 @@ impl Run<'_> {
             warmup: Duration::ZERO,
             ..*plan
         })?;
+        let counts = self.shared.counts();
+        let held_up = counts.expected.saturating_sub(counts.delivered);
         self.tell(Command::ReadAgain)?;
         let clients = self.shared.topology.clients.iter();
         let stopped = clients.filter(|client| client.stops).count() as u64;
@@ -51,6 +55,7 @@ impl Run<'_> {
         let slow = Slow {
             before,
             stopped,
+            held_up,
             ends: Vec::new(),
         };
         Ok((slow, after))

@@ -16,6 +16,9 @@ const SETTLING_SHARE: f64 = 0.2;
 /// More points than these are taken together: their pairs would take longer to look at than they are worth.
 const POINTS_MAX: usize = 300;
 
+/// What something was is said by the first of so many parts.
+const FIRST_PART: usize = 3;
+
 /// Fewer points say nothing.
 const POINTS_MIN: usize = 5;
 
@@ -48,7 +51,7 @@ pub(crate) enum MemoryMax {
 pub(crate) struct Drift {
     /// Intervals looked at.
     pub(crate) points: usize,
-    /// What it was at the first of them, by the fit.
+    /// What it was in the first third of them: their median.
     pub(crate) start: f64,
     /// What it grows by in an hour.
     pub(crate) per_hour: f64,
@@ -79,12 +82,10 @@ pub(crate) fn drift(
         return None;
     }
     let slope = slope(&points);
-    let (first_s, _) = points[0];
-    let mut starts: Vec<f64> = points
-        .iter()
-        .map(|(at_s, value)| value - slope * (at_s - first_s))
-        .collect();
-    let start = median(&mut starts);
+    // Not where the line begins: what grows faster and faster would begin below nothing.
+    let first = points.len().div_ceil(FIRST_PART);
+    let mut first: Vec<f64> = points[..first].iter().map(|(_, value)| *value).collect();
+    let start = median(&mut first);
     let over_run = slope * (end_s - start_s);
     Some(Drift {
         points: points.len(),
@@ -259,8 +260,16 @@ mod tests {
         assert!(drift.is_trend && drift.points <= POINTS_MAX);
         assert!((drift.over_run - 1_000.0).abs() < 1.0, "{drift:?}");
         assert!((drift.per_hour - 3_600.0).abs() < 4.0, "{drift:?}");
-        assert!((drift.start - 1_200.0).abs() < 5.0, "{drift:?}");
+        // From 200 s, where it has settled, to 466 s.
+        assert!((drift.start - 1_333.0).abs() < 5.0, "{drift:?}");
         assert!(drift_of(&values[..4]).is_none());
+    }
+
+    #[test]
+    fn what_grows_faster_and_faster_is_a_part_of_what_it_was() {
+        let values: Vec<f64> = (0..100).map(|at| f64::from(at * at)).collect();
+        let drift = drift_of(&values).expect("enough points");
+        assert!(drift.is_trend && drift.over_run_share > 1.0, "{drift:?}");
     }
 
     #[test]

@@ -174,10 +174,11 @@ impl Worker {
         }
         self.let_go(churning, now_ns)?;
         churning.free.extend(self.freed.drain(..).map(Reverse));
-        if is_end {
+        // Planned is planned: those that were due come even when the end has come.
+        self.receiver.counts.late_visits += churning.fall_due(now_ns, phases.window_end_ns);
+        if is_end && churning.slots.is_none() {
             return Ok(());
         }
-        self.receiver.counts.late_visits += churning.fall_due(now_ns, phases.window_end_ns);
         while let Some((conn, planned_ns)) = churning.next_arrival(now_ns) {
             self.come(churning, conn, planned_ns);
         }

@@ -18,6 +18,9 @@ pub(super) struct ChurnFigures {
     /// Visits that ended, from connecting to leaving.
     visits: u64,
     pub(super) per_s: f64,
+    /// Visits of the whole run, and what they got.
+    run_visits: u64,
+    run_deliveries: u64,
     /// Visits that were planned when no connection was free: they began late.
     pub(super) late: u64,
     /// Visits that had not ended when the run did: the server leaves a Close frame unanswered, or the subscribe.
@@ -49,6 +52,8 @@ impl ChurnFigures {
             abrupt_share: f64::from(churn.abrupt) / 10_000.0,
             visits,
             per_s: round(visits as f64 / window_s, 1),
+            run_visits: outcome.last.visits,
+            run_deliveries: outcome.last.visit_deliveries,
             late: end.late_visits - start.late_visits,
             unended: outcome.last.visitors,
             deliveries: end.visit_deliveries - start.visit_deliveries,

@@ -212,6 +212,14 @@ impl Report {
     /// What a scenario asks for besides right deliveries, and did not get.
     fn breaches(&self, is_disturbed: bool) -> Vec<String> {
         let mut found = Vec::new();
+        if let Some(slow) = &self.slow
+            && slow.held_up > 0
+        {
+            found.push(format!(
+                "{} deliveries to those that read had not come when the stopped were read again",
+                slow.held_up
+            ));
+        }
         if let Some(churn) = &self.churn
             && churn.unended > 0
         {

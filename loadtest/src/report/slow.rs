@@ -18,6 +18,8 @@ pub(super) struct SlowFigures {
     /// After, divided by before.
     p50_ratio: Option<f64>,
     pub(super) p99_ratio: Option<f64>,
+    /// Deliveries to the healthy that had not come 5 s after the window: some may have when the stopped were read again.
+    pub(super) held_up: u64,
     /// Stopped ones whose connections had ended when they were read again, and the others.
     disconnected: u64,
     still_connected: u64,
@@ -56,6 +58,7 @@ impl SlowFigures {
             after_latency_us: after,
             p50_ratio: ratio(after.p50, before.p50),
             p99_ratio: ratio(after.p99, before.p99),
+            held_up: slow.held_up,
             disconnected,
             still_connected: slow.stopped.saturating_sub(disconnected),
             ends: counted(&slow.ends),

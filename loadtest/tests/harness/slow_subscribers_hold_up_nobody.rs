@@ -111,5 +111,10 @@ fn a_server_that_waits_for_who_does_not_read_fails_the_run() {
         server.url()
     ));
     assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
-    assert!(ended.fault("lost") > 0, "{}", ended.stdout);
+    // What it holds up may come when the others read again.
+    assert!(
+        slow(&ended)["held_up"].as_u64() > Some(0),
+        "{}",
+        ended.stdout
+    );
 }

@@ -49,8 +49,8 @@ fn a_leak_fails_the_soak() {
 
 #[test]
 fn latency_that_rises_fails_the_soak() {
-    // From nothing to 80 ms, in order not to fall behind ten a second.
-    let plant = Plant::Slowing(Duration::from_micros(800));
+    // From nothing to 240 ms for each of ten a second: in the end it is two seconds behind.
+    let plant = Plant::Slowing(Duration::from_micros(2_400));
     let ended = soak(plant, "--rate 10 --memory-drift-max 1000GiB");
     assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
     let soak = &ended.report["soak"];
