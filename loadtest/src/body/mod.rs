@@ -165,7 +165,8 @@ impl RecentBodies {
     /// # Errors
     ///
     /// The same.
-    #[inline]
+    // Always, as `Quick::body`.
+    #[inline(always)]
     pub(crate) fn read(&mut self, body: &[u8]) -> Result<Stamp, BodyFault> {
         let bytes = self.format.bytes();
         if body.len() != bytes {

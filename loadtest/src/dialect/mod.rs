@@ -141,7 +141,8 @@ impl Quick {
     }
 
     /// The body; `None` sends the text the slow way.
-    #[inline]
+    // Always: because there is a slow way that calls it, too, the compiler would not, at 20 instructions a delivery.
+    #[inline(always)]
     pub(crate) fn body<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let rest = text.strip_prefix(self.delivery_head.as_slice())?;
         let (body, rest) = rest.split_at_checked(self.body_bytes)?;
