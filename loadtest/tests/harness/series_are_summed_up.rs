@@ -1,9 +1,11 @@
 //! Goal: the same run several times gives every report and what they come to; what is wrong with one is wrong with all.
 //! Method: planted servers; one that fails once, a limit that makes every run void, and Ctrl-C.
 
+use std::path::Path;
+
 use serde_json::Value;
 
-use crate::harness::{Run, run, start};
+use crate::harness::{Run, run, run_with_page, start};
 use crate::planted::{Plant, Planted};
 
 fn runs(of: &Run) -> &[Value] {
@@ -55,6 +57,24 @@ fn every_run_is_reported_and_the_middle_of_them() {
         "{}",
         ended.stdout
     );
+}
+
+#[test]
+fn the_page_of_a_series_shows_its_runs_side_by_side() {
+    let server = Planted::start(Plant::Nothing);
+    let name = format!("series-{}.html", std::process::id());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let args = format!(
+        "fanout {} --subscribers 2 --duration 200ms --runs 2",
+        server.url()
+    );
+    let ended = run_with_page(&args, &path);
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let page = std::fs::read_to_string(&path).expect("it was written");
+    std::fs::remove_file(&path).expect("it is there");
+    for shown in ["2 runs side by side", "run 1", "run 2"] {
+        assert!(page.contains(shown), "{shown}");
+    }
 }
 
 #[test]
