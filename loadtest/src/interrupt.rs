@@ -1,7 +1,9 @@
 //! Ctrl-C: the first asks for an early end, the second takes it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,7 @@ const ENDED_AT_ONCE: i32 = 130;
 
 /// Two that come within this time are one: `timeout -s INT` sends the signal to the process and to its
 /// group, and nobody presses so quickly. Less than the time that a run takes to say that another one helps.
-const SAME: Duration = Duration::from_millis(90);
+pub(crate) const SAME: Duration = Duration::from_millis(90);
 
 /// Whether somebody has asked for an early end.
 #[derive(Clone, Debug, Default)]
@@ -28,20 +30,33 @@ impl Interrupt {
     ///
     /// When the system gives no thread, or nothing to listen with.
     pub(crate) fn listen() -> Result<Self, Failure> {
+        Self::listen_for(&[SignalKind::interrupt()], || {})
+    }
+
+    /// The same for several signals; before the second ends this process, `at_once` is done.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::listen`].
+    pub(crate) fn listen_for(
+        kinds: &[SignalKind],
+        at_once: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Failure> {
         let failed = |error| Failure::system("cannot listen for Ctrl-C", error);
         let runtime = Builder::new_current_thread()
             .enable_io()
             .build()
             .map_err(failed)?;
-        let signals = {
+        let signals: Vec<Signal> = {
             let _inside = runtime.enter();
-            signal(SignalKind::interrupt()).map_err(failed)?
+            let signals = kinds.iter().map(|kind| signal(*kind));
+            signals.collect::<Result<_, _>>().map_err(failed)?
         };
         let interrupt = Self::default();
         let heard = interrupt.clone();
         thread::Builder::new()
             .name("interrupt".to_owned())
-            .spawn(move || runtime.block_on(heard.hear(signals)))
+            .spawn(move || runtime.block_on(heard.hear(signals, at_once)))
             .map_err(failed)?;
         Ok(interrupt)
     }
@@ -51,15 +66,36 @@ impl Interrupt {
         self.0.swap(false, Ordering::Relaxed)
     }
 
-    async fn hear(self, mut signals: Signal) {
-        signals.recv().await;
+    /// Whether it was asked for, without making it forgotten.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    async fn hear(self, mut signals: Vec<Signal>, at_once: impl FnOnce()) {
+        any(&mut signals).await;
         let first = Instant::now();
         self.0.store(true, Ordering::Relaxed);
         loop {
-            signals.recv().await;
+            any(&mut signals).await;
             if first.elapsed() > SAME {
+                at_once();
                 std::process::exit(ENDED_AT_ONCE);
             }
         }
     }
+}
+
+/// Waits for one of them.
+async fn any(signals: &mut [Signal]) {
+    poll_fn(|context| {
+        let came = signals
+            .iter_mut()
+            .map(|signal| signal.poll_recv(context).is_ready());
+        // All are polled, so that each knows whom to wake.
+        match came.fold(false, |any, came| any | came) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
 }

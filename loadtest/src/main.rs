@@ -4,6 +4,7 @@ mod args;
 mod body;
 mod checks;
 mod client;
+mod compare;
 mod cpu;
 mod deflate;
 mod descriptors;
@@ -12,16 +13,22 @@ mod failure;
 mod floor;
 mod frames;
 mod interrupt;
+mod limits;
 mod machine;
+mod numbers;
 mod page;
+mod peers;
 mod plan;
 mod probe;
+mod processes;
 mod progress;
 mod ramp;
 mod random;
 mod recorder;
 mod report;
 mod run;
+mod runner;
+mod scratch;
 mod slow;
 mod soak;
 mod storm;
@@ -31,6 +38,7 @@ mod terminal;
 mod tls;
 mod topology;
 mod unit;
+mod written;
 
 use std::fs;
 use std::path::Path;
@@ -55,6 +63,8 @@ fn main() -> ExitCode {
     let done = match CommandLine::parse().task {
         Task::One(scenario) => scenario.order().and_then(carry_out),
         Task::Report(args) => page::carry_out(&args).map(|()| Verdict::Good),
+        Task::Compare(args) => compare::compare(&args),
+        Task::Run(args) => limits::run(&args),
     };
     match done {
         Ok(verdict) => verdict.exit_code(),

@@ -163,6 +163,14 @@ impl Progress {
         self.tell(phase, at_s / all_s, &parts);
     }
 
+    /// What is done next: in the place of the line, and where no terminal is as a line that stays.
+    pub(crate) fn step(&mut self, text: &str) {
+        match self.is_terminal {
+            true => self.write(text),
+            false => self.say(text),
+        }
+    }
+
     /// Says something that stays, in the place of the line.
     pub(crate) fn say(&mut self, text: &str) {
         self.clear();

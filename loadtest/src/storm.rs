@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 
 use crate::client::Counts;
 use crate::failure::Failure;
+use crate::machine;
+use crate::processes::start_on;
 use crate::run::Run;
 
 /// A process of our own.
 #[derive(Debug)]
 pub(crate) struct KilledServer {
     command: Vec<String>,
+    /// Where both of them may run: the clients are pinned meanwhile.
+    cpus: Vec<usize>,
     child: Child,
 }
 
@@ -21,9 +25,12 @@ impl KilledServer {
     ///
     /// When there is no such program.
     pub(crate) fn start(command: &[String]) -> Result<Self, Failure> {
+        let cpus = machine::allowed_cpus()
+            .map_err(|error| Failure::system("cannot tell the server's cores", error))?;
         Ok(Self {
-            child: spawn(command)?,
+            child: spawn(command, &cpus)?,
             command: command.to_vec(),
+            cpus,
         })
     }
 
@@ -45,7 +52,7 @@ impl KilledServer {
     ///
     /// When the system gives no process.
     pub(crate) fn start_again(&mut self) -> Result<(), Failure> {
-        self.child = spawn(&self.command)?;
+        self.child = spawn(&self.command, &self.cpus)?;
         Ok(())
     }
 
@@ -72,14 +79,15 @@ impl Drop for KilledServer {
     }
 }
 
-fn spawn(command: &[String]) -> Result<Child, Failure> {
+fn spawn(command: &[String], cpus: &[usize]) -> Result<Child, Failure> {
     let (program, args) = command.split_first().expect("the parser demands a command");
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .stdin(Stdio::null())
         // Its banner, which would come between the lines of the report.
-        .stdout(Stdio::null())
-        .spawn()
+        .stdout(Stdio::null());
+    start_on(&mut command, cpus)
         .map_err(|error| Failure::system(&format!("cannot run {program}"), error))
 }
 

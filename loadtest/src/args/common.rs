@@ -75,7 +75,7 @@ impl Repetition {
 
 /// Cores, as a type of its own: clap would take a plain list for a repeated argument.
 #[derive(Clone, Debug)]
-struct Cpus(Vec<usize>);
+pub(crate) struct Cpus(pub(crate) Vec<usize>);
 
 impl Common {
     /// Where to connect.
@@ -104,6 +104,11 @@ impl Common {
     }
 }
 
-fn parse_cpus(text: &str) -> Result<Cpus, String> {
+/// Reads a list of cores.
+///
+/// # Errors
+///
+/// Words for a usage message.
+pub(crate) fn parse_cpus(text: &str) -> Result<Cpus, String> {
     parse_cpu_list(text).map(Cpus)
 }

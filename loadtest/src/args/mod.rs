@@ -18,15 +18,17 @@ use self::ramp::Ramp;
 use self::slow::Slow;
 use self::soak::Soak;
 use crate::body::Text;
+use crate::compare::CompareArgs;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
+use crate::limits::LimitsArgs;
 use crate::page::ReportArgs;
 use crate::plan::{Pace, Plan};
 use crate::run::Course;
 use crate::soak::DriftMax;
 use crate::topology::Topology;
 
-pub(crate) use self::common::Common;
+pub(crate) use self::common::{Common, Cpus, parse_cpus};
 
 /// Publications in flight of all publishers: each needs some 30 bytes here for every client thread.
 const IN_FLIGHT_MAX: usize = 4 << 20;
@@ -56,6 +58,12 @@ Examples:
   Draw two reports side by side:
     shardcast-loadtest report before.json after.json --html both.html
 
+  Compare it with its peers, and print the table of PERF.md:
+    shardcast-loadtest compare
+
+  Make the runs of a file, and fail if a figure is beyond its limits:
+    shardcast-loadtest run loadtest/plans/smoke.toml
+
 Ctrl-C ends the measured time early and reports what there is; a second one ends at once.
 Exit codes: 0 all deliveries right, 1 some were not, 2 asked wrongly, 3 not measurable, ended early, or the
 machine was disturbed (steal above --max-steal) so that the figures do not count, 130 ended at once.";
@@ -78,6 +86,65 @@ pub(crate) enum Task {
     One(Scenario),
     /// Draw reports that were written as JSON: a page with all of them side by side, or plots as SVG
     Report(ReportArgs),
+    /// Runs against this server and its peers in turns: a table of what each costs
+    Compare(CompareArgs),
+    /// The runs of a file, and whether their figures keep within its limits
+    Run(LimitsArgs),
+}
+
+/// Whether there is a scenario of this name.
+///
+/// # Errors
+///
+/// Words that say which there are.
+pub(crate) fn known_scenario(name: &str) -> Result<(), String> {
+    let scenarios = Scenario::augment_subcommands(clap::Command::new("scenarios"));
+    let names: Vec<&str> = scenarios
+        .get_subcommands()
+        .map(clap::Command::get_name)
+        .collect();
+    match names.contains(&name) {
+        true => Ok(()),
+        false => Err(format!(
+            "there is no scenario {name:?}; there are {}",
+            names.join(", ")
+        )),
+    }
+}
+
+/// Whether a scenario is told how long to measure by --duration: one of many steps is not.
+pub(crate) fn takes_duration(scenario: &str) -> bool {
+    let scenarios = Scenario::augment_subcommands(clap::Command::new("scenarios"));
+    let scenario = scenarios.find_subcommand(scenario);
+    scenario.is_some_and(|scenario| {
+        let mut flags = scenario.get_arguments();
+        flags.any(|flag| flag.get_long() == Some("duration"))
+    })
+}
+
+/// Whether words are the command line of one run.
+///
+/// # Errors
+///
+/// [`Failure::Usage`] with what clap or the scenario says of them.
+pub(crate) fn check(words: &[String]) -> Result<(), Failure> {
+    let own_name = std::iter::once("shardcast-loadtest");
+    let words = own_name.chain(words.iter().map(String::as_str));
+    let line = CommandLine::try_parse_from(words).map_err(|error| {
+        let text = error.to_string();
+        let said = text.lines().take_while(|line| !line.starts_with("Usage:"));
+        let said: Vec<&str> = said
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        Failure::Usage(said.join(" ").trim_start_matches("error: ").to_owned())
+    })?;
+    match line.task {
+        Task::One(scenario) => scenario.order().map(drop),
+        Task::Compare(_) | Task::Run(_) | Task::Report(_) => {
+            usage("a scenario is wanted here, such as fanout")
+        }
+    }
 }
 
 /// One way to load a server.
@@ -428,6 +495,18 @@ mod tests {
         let stop = |args| clients(args).iter().filter(|client| client.stops).count();
         assert_eq!(stop("slow --stopped 3 --topics 2"), 3);
         assert_eq!(stop("fanout"), 0);
+    }
+
+    #[test]
+    fn scenarios_are_known_by_name_and_tasks_are_none() {
+        assert!(known_scenario("fanout").is_ok() && takes_duration("fanout"));
+        // Of its steps it tells otherwise.
+        assert!(!takes_duration("ramp"));
+        let why = known_scenario("compare").expect_err("no scenario");
+        assert!(
+            why.contains("fanout, p2p") && !takes_duration("compare"),
+            "{why}"
+        );
     }
 
     #[test]

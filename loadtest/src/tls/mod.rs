@@ -51,6 +51,14 @@ pub(crate) struct Secured {
 }
 
 impl TlsArgs {
+    /// Everybody is believed.
+    pub(crate) fn insecure() -> Self {
+        Self {
+            tls_insecure: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether anything is said.
     pub(crate) fn is_any(&self) -> bool {
         self.tls_ca.is_some() || self.tls_insecure || self.tls_resume

@@ -52,6 +52,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Presses Ctrl-C.
     pub(crate) fn interrupt(&self) {
         kill_process(Pid::from_child(&self.child), Signal::INT).expect("it runs");
@@ -82,6 +87,18 @@ impl Running {
             elapsed,
         }
     }
+}
+
+/// Writes a file of this name for a test, in a folder of its own.
+pub(crate) fn written(name: &str, text: &str) -> PathBuf {
+    static FOLDERS: AtomicU32 = AtomicU32::new(0);
+    let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+    let folder = format!("written-{}-{number}", std::process::id());
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    std::fs::create_dir_all(&folder).expect("a place for files");
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a place for files");
+    path
 }
 
 /// Runs the harness with `args`, separated by spaces.

@@ -13,6 +13,7 @@ mod harness;
 #[allow(dead_code, reason = "it is made for the server's own tests")]
 mod http;
 mod interrupts_end_runs;
+mod limits_are_kept;
 mod pages_are_drawn;
 mod pages_look_right;
 mod planted;
@@ -23,6 +24,7 @@ mod runs_end_in_time;
 mod secured_runs;
 mod series_are_summed_up;
 mod server_counts_what_clients_saw;
+mod servers_are_compared;
 mod slow_subscribers_hold_up_nobody;
 mod soaks_find_drift;
 mod storms_are_weathered;
