@@ -12,12 +12,14 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "loadtest" / "peers"
@@ -31,7 +33,11 @@ RUNS = [
     ["fanout", "--subscribers", "10", "--payload", "1024", "--text", "json", "--rate", "200"],
     ["p2p", "--clients", "10", "--paired"],
     ["idle", "--connections", "20"],
+    ["handshakes", "--connections", "4"],
 ]
+# A key as RFC 6455 has it in its example; servers only calculate with it.
+NONCE = "dGhlIHNhbXBsZSBub25jZQ=="
+
 PACE = ["--duration", "1s", "--warmup", "100ms", "--checks-only"]
 
 # Anything that should happen at once, on a busy machine.
@@ -106,8 +112,9 @@ def started(peer, folder, extras, places):
             start_new_session=True,
         )
         try:
-            wait_until_it_listens(server, places["PORT"])
-            yield fill(url, places)
+            url = fill(url, places)
+            wait_until_it_is_ready(server, url)
+            yield url
             if server.poll() is not None:
                 raise Failed(f"it ended by itself, with {server.returncode}")
         except Failed as failure:
@@ -119,16 +126,35 @@ def started(peer, folder, extras, places):
             server.wait()
 
 
-def wait_until_it_listens(server, port):
+def wait_until_it_is_ready(server, url):
     deadline = time.monotonic() + PATIENCE_SECONDS
+    why = "nothing was tried"
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise Failed(f"it ended before it listened, with {server.returncode}")
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port)).close()
+            raise Failed(f"it ended before it was ready, with {server.returncode}")
+        try:
+            upgrade(urlsplit(url))
             return
+        except (Failed, OSError) as failure:
+            why = failure
         time.sleep(0.05)
-    raise Failed(f"it does not listen on port {port}")
+    raise Failed(f"it was not ready in {PATIENCE_SECONDS} s: {why}")
+
+
+def upgrade(url):
+    """Opens one connection and makes it a WebSocket."""
+    with socket.create_connection((url.hostname, url.port), timeout=PATIENCE_SECONDS) as plain:
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        connection = tls.wrap_socket(plain) if url.scheme == "wss" else plain
+        path = f"{url.path}?{url.query}".rstrip("?")
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {NONCE}\r\n\r\n".encode()
+        )
+        answer = connection.recv(4096).decode(errors="replace")
+        if not answer.startswith("HTTP/1.1 101"):
+            raise Failed(f"it answers the upgrade with {answer[:200]!r}")
 
 
 def load(harness, peer, run, extras, url, report):
@@ -144,9 +170,11 @@ def load(harness, peer, run, extras, url, report):
         raise Failed(f"{' '.join(run)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
     read = json.loads(report.read_text())
     deliveries = read["counts"]["run_deliveries"]
-    if run[0] != "idle" and deliveries == 0:
+    if run[0] in ("fanout", "p2p") and deliveries == 0:
         raise Failed(f"{' '.join(run)} brought nothing\n{done.stdout}")
-    return deliveries
+    if run[0] == "handshakes" and read["handshakes"]["opened"] == 0:
+        raise Failed(f"{' '.join(run)} opened nothing\n{done.stdout}")
+    return read["verdict"]
 
 
 def try_peer(harness, name, places):
@@ -160,8 +188,8 @@ def try_peer(harness, name, places):
         with started(peer, folder, extras, places) as url, tempfile.TemporaryDirectory() as reports:
             for run in RUNS:
                 if run[0] in known:
-                    deliveries = load(harness, peer, run, extras, url, Path(reports) / "report.json")
-                    print(f"  {' '.join([*extras, *run])}: {deliveries} deliveries, all right", flush=True)
+                    verdict = load(harness, peer, run, extras, url, Path(reports) / "report.json")
+                    print(f"  {' '.join([*extras, *run])}: {verdict}", flush=True)
 
 
 def identity(folder):
