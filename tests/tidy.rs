@@ -25,7 +25,13 @@ fn sources(folder: &str) -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).expect("a folder of this project") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
-                folders.push(path);
+                // What was fetched and built there for the peers of the load harness is theirs.
+                if !["node_modules", "target"]
+                    .iter()
+                    .any(|theirs| path.ends_with(theirs))
+                {
+                    folders.push(path);
+                }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 found.push(path);
             }

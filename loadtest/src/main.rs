@@ -93,7 +93,7 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
     };
     let target = match &floor {
         Some(floor) => Target::parse(&floor.url(), false, &TlsArgs::default())?,
-        None => Target::parse(common.url(), common.deflate, &common.tls)?,
+        None => Target::parse(common.url(order.speech), common.deflate, &common.tls)?,
     };
     let probe = Probe {
         server_pid: common.server_pid,
@@ -113,7 +113,7 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
             order.topology.clone(),
             order.plan,
             target.clone(),
-            common.dialect.speech(),
+            order.speech,
             (order.text, order.payload_bytes),
             common.thread_count(),
             tables,

@@ -28,6 +28,7 @@ pub(crate) struct Target {
     pub(crate) addr: SocketAddr,
     /// The whole upgrade request.
     pub(crate) request: Vec<u8>,
+    path: String,
     /// Whether it offers to inflate.
     pub(crate) offers_deflate: bool,
     /// What connections begin with, if it wants TLS.
@@ -100,9 +101,22 @@ impl Target {
         Ok(Self {
             addr,
             request: request.into_bytes(),
+            path: path.to_owned(),
             offers_deflate,
             tls,
         })
+    }
+
+    /// The path that is asked for.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The upgrade request with another path.
+    pub(crate) fn request_at(&self, path: &str) -> Vec<u8> {
+        const METHOD: &[u8] = b"GET ";
+        let rest = &self.request[METHOD.len() + self.path.len()..];
+        [METHOD, path.as_bytes(), rest].concat()
     }
 
     /// The address to connect from, for the connection of this index; `None` leaves it to the kernel.
@@ -194,6 +208,8 @@ mod tests {
         assert_eq!(target.addr.to_string(), "127.0.0.1:7001");
         let request = String::from_utf8(target.request).expect("text");
         assert!(request.starts_with("GET /_broadcast HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n"));
+        let other = String::from_utf8(plain().request_at("/a/b")).expect("text");
+        assert!(other.starts_with("GET /a/b HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n"));
         let bare = Target::parse("ws://127.0.0.1", false, &TlsArgs::default()).expect("good");
         assert_eq!(bare.addr.port(), 80);
         for url in [

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cpu::parse_cpu_list;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, DialectArgs, Speech};
+use crate::failure::Failure;
 use crate::tls::TlsArgs;
 
 /// Arguments of every scenario.
@@ -15,7 +16,9 @@ pub(crate) struct Common {
     /// What the clients of the endpoint speak
     #[arg(long, value_enum, default_value = "strav")]
     pub(crate) dialect: Dialect,
-    /// The endpoint [default: ws://127.0.0.1:7001 with /_broadcast, or /ws for ignis, or /events for shared-websocket]
+    #[command(flatten)]
+    dialect_args: DialectArgs,
+    /// The endpoint [default: where a server of the dialect listens in its examples: ws://127.0.0.1:7001/_broadcast for strav]
     #[arg(long)]
     url: Option<String>,
     /// Let the clients offer permessage-deflate, as browsers do; the server must accept it
@@ -78,10 +81,18 @@ impl Repetition {
 pub(crate) struct Cpus(pub(crate) Vec<usize>);
 
 impl Common {
-    /// Where to connect.
-    pub(crate) fn url(&self) -> &str {
-        let default = || self.dialect.speech().url();
-        self.url.as_deref().unwrap_or_else(default)
+    /// How the clients speak.
+    ///
+    /// # Errors
+    ///
+    /// When the arguments say too little of it, or too much.
+    pub(crate) fn speech(&self) -> Result<&'static dyn Speech, Failure> {
+        self.dialect.speech(&self.dialect_args)
+    }
+
+    /// Where to connect; `default` says it for the dialect.
+    pub(crate) fn url<'a>(&'a self, default: &'a dyn Speech) -> &'a str {
+        self.url.as_deref().unwrap_or_else(|| default.url())
     }
 
     /// Client threads to run.

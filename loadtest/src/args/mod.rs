@@ -19,7 +19,7 @@ use self::slow::Slow;
 use self::soak::Soak;
 use crate::body::Text;
 use crate::compare::CompareArgs;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Speech};
 use crate::failure::Failure;
 use crate::limits::LimitsArgs;
 use crate::page::ReportArgs;
@@ -266,6 +266,8 @@ pub(crate) struct Order {
     pub(crate) name: &'static str,
     /// What every scenario has.
     pub(crate) common: Common,
+    /// How the clients speak.
+    pub(crate) speech: &'static dyn Speech,
     /// Who does what.
     pub(crate) topology: Topology,
     /// What is published when.
@@ -408,6 +410,10 @@ impl Order {
         if common.duration < Duration::from_millis(100) {
             return usage("--duration (of a ramp: --step-duration) must be 100ms or more");
         }
+        let speech = common.speech()?;
+        if let Some(why) = speech.objection(&topology) {
+            return usage(why);
+        }
         let plan = Plan {
             pace,
             burst: publication.map_or(1, |publication| publication.burst),
@@ -432,6 +438,7 @@ impl Order {
         Ok(Self {
             name,
             common,
+            speech,
             topology,
             plan,
             text,

@@ -32,6 +32,8 @@ pub(super) struct Seat {
     pub(super) is_leaving: bool,
     /// Whether it has lost its server before the first phase.
     pub(super) absence: Absence,
+    /// What has come of a message that does not end with the WebSocket message in which it begins.
+    pub(super) rest: Vec<u8>,
     /// One for each source of its topic, in the topic's order.
     pub(super) tracks: Box<[Track]>,
     /// What it is there for now, if it comes and goes.
@@ -59,6 +61,7 @@ impl Seat {
             begun_ns: 0,
             is_leaving: false,
             absence: Absence::None,
+            rest: Vec::new(),
             tracks: (0..sources).map(|_| Track::default()).collect(),
             visit: None,
         }

@@ -138,9 +138,13 @@ impl Worker {
         self.connected += 1;
         let target = &self.shared.target;
         let conn = &mut self.conns[index];
-        let wire = Wire::connect(target, target.source(number))?;
+        let mut wire = Wire::connect(target, target.source(number))?;
+        if let Some(request) = self.shared.own_request(&conn.seat) {
+            wire.ask(request);
+        }
         conn.seat.begun_ns = self.shared.clock.now_ns();
         conn.seat.is_leaving = false;
+        conn.seat.rest.clear();
         self.poller.add(&wire, index)?;
         conn.wire = Some(wire);
         conn.watches_room = true;

@@ -9,7 +9,6 @@ use super::flights::Landed;
 use super::shared::Shared;
 use super::wire::Out;
 use crate::body::Stamp;
-use crate::frames::Opcode;
 use crate::plan::{Pace, Phases, Schedule};
 
 /// The publishing half of a thread.
@@ -224,7 +223,7 @@ impl Publishing {
             shared.quick[topic as usize].write_publish(&mut self.message, |message| {
                 shared.body.write(&stamp, message);
             });
-            out.push(Opcode::Text, &self.message);
+            out.push(shared.speech.opcode(), &self.message);
             publisher.next += 1;
             counts.published += 1;
             counts.expected += u64::from(shared.audience.all(topic));

@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::wire::{Incoming, Out, Terms};
 use crate::body::{BodyFault, RecentBodies, Stamp};
 use crate::checks::{Fault, Faults};
-use crate::dialect::ServerMessage;
+use crate::dialect::{Framing, ServerMessage};
 use crate::frames::Opcode;
 use crate::plan::Phases;
 use crate::recorder::Recorder;
@@ -77,11 +77,27 @@ impl Receiver {
             Incoming::Upgraded(terms) => return self.join(seat, terms, out, now_ns),
             Incoming::Pinged => {
                 if let Some(beat) = self.shared.speech.heartbeat() {
-                    out.push(Opcode::Text, beat);
+                    out.push(self.shared.speech.opcode(), beat);
                 }
                 return;
             }
         };
+        match self.shared.framing {
+            Framing::Single => self.take_message(seat, text, out, now_ns),
+            Framing::Separated(separator) => {
+                let messages = text.split(|byte| *byte == separator);
+                for message in messages.filter(|message| !message.is_empty()) {
+                    self.take_message(seat, message, out, now_ns);
+                }
+            }
+            Framing::Stream(message_bytes) => {
+                self.take_stream(seat, text, message_bytes, out, now_ns);
+            }
+        }
+    }
+
+    #[inline]
+    fn take_message(&mut self, seat: &mut Seat, text: &[u8], out: &mut Out, now_ns: u64) {
         let quick = seat.client.topic.and_then(|topic| {
             let body = self.shared.quick[topic as usize].body(text)?;
             Some((topic, body))
@@ -89,6 +105,37 @@ impl Receiver {
         match quick {
             Some((topic, body)) => self.take_body(seat, topic, body, now_ns),
             None => self.take_other(seat, text, out, now_ns),
+        }
+    }
+
+    /// Takes all messages that are whole, and keeps what has come of the next one.
+    fn take_stream(
+        &mut self,
+        seat: &mut Seat,
+        came: &[u8],
+        message_bytes: fn(&[u8]) -> Option<usize>,
+        out: &mut Out,
+        now_ns: u64,
+    ) {
+        let mut joined = std::mem::take(&mut seat.rest);
+        let mut bytes = came;
+        if !joined.is_empty() {
+            joined.extend_from_slice(came);
+            bytes = &joined;
+        }
+        while !bytes.is_empty() {
+            if let Some(topic) = seat.client.topic
+                && let Some((body, after)) = self.shared.quick[topic as usize].front(bytes)
+            {
+                self.take_body(seat, topic, body, now_ns);
+                bytes = after;
+            } else if let Some(message) = message_bytes(bytes) {
+                self.take_other(seat, &bytes[..message], out, now_ns);
+                bytes = &bytes[message..];
+            } else {
+                seat.rest = bytes.to_vec();
+                return;
+            }
         }
     }
 
@@ -130,9 +177,13 @@ impl Receiver {
         if self.shared.plan.reopens {
             return self.leave(seat, out, now_ns);
         }
-        let topic = self.shared.topic_name(seat.topic());
-        let mut say = |text: &[u8]| out.push(Opcode::Text, text);
-        self.shared.speech.on_upgrade(topic, &mut say);
+        let shared = Arc::clone(&self.shared);
+        let role = shared.role(seat);
+        let mut say = |text: &[u8]| out.push(shared.speech.opcode(), text);
+        shared.speech.on_upgrade(&role, &mut say);
+        if shared.speech.is_ready_on_upgrade(&role) {
+            self.set_ready(seat, now_ns);
+        }
     }
 
     /// Says goodbye to a server that was only to be met.
@@ -252,30 +303,37 @@ impl Receiver {
         let topic = seat.topic();
         let own = shared.topic_name(topic);
         match shared.speech.read(text) {
-            ServerMessage::Greeting => {
-                let mut say = |text: &[u8]| out.push(Opcode::Text, text);
-                shared.speech.on_greeting(own, &mut say);
-                if topic.is_none() {
+            ServerMessage::Greeting { token } => {
+                let role = shared.role(seat);
+                let mut say = |text: &[u8]| out.push(shared.speech.opcode(), text);
+                shared.speech.on_greeting(&role, token.as_deref(), &mut say);
+                if shared.speech.is_ready_on_greeting(&role) {
                     self.set_ready(seat, now_ns);
                 }
             }
+            ServerMessage::Note => {}
             ServerMessage::Ready { topic: Some(topic) } if Some(topic.as_ref()) != own => {
                 self.note(Fault::ForeignTopic, || {
                     format!("client {}: ok for {topic:?}, never asked for", seat.index)
                 });
             }
             ServerMessage::Ready { .. } => self.set_ready(seat, now_ns),
-            ServerMessage::Ping(pong) => out.push(Opcode::Text, pong),
+            ServerMessage::Ping(pong) => out.push(shared.speech.opcode(), pong),
             ServerMessage::Refused { topic, reason } => {
                 let topic = topic.as_deref().or(own).unwrap_or("a topic");
                 self.refused(seat, topic, &reason);
             }
             ServerMessage::Msg { topic: name, body } => match (topic, body) {
-                (Some(topic), Some(body)) if Some(name.as_ref()) == own => match seat.visit {
-                    Some(_) => self.take_visited(seat, body.as_bytes()),
-                    None => self.take_body(seat, topic, body.as_bytes(), now_ns),
-                },
-                (_, Some(_)) if Some(name.as_ref()) != own => {
+                (Some(topic), Some(body)) if name.is_none() || name.as_deref() == own => {
+                    match seat.visit {
+                        Some(_) => self.take_visited(seat, body.as_bytes()),
+                        None => self.take_body(seat, topic, body.as_bytes(), now_ns),
+                    }
+                }
+                // Where topics have no names, publishers hear each other, and none of it is for them.
+                (None, Some(_)) if name.is_none() => {}
+                (_, Some(_)) if name.as_deref() != own => {
+                    let name = name.unwrap_or_default();
                     self.note(Fault::ForeignTopic, || {
                         let index = seat.index;
                         format!("client {index}: a publication to {name:?}, not subscribed to")
@@ -313,8 +371,10 @@ impl Receiver {
         }
         // All further ones would be refused alike: say it now rather than after the whole duration.
         let permission = self.shared.speech.permission(topic);
+        let hint = permission.map(|permission| format!(" (shardcast allows it with {permission})"));
         self.shared.give_up(format!(
-            "the server refused a publication to {topic}: {reason} (shardcast allows it with {permission})"
+            "the server refused a publication to {topic}: {reason}{}",
+            hint.unwrap_or_default()
         ));
         self.note(Fault::Refused, || {
             format!("client {}: publish to {topic}: {reason}", seat.index)

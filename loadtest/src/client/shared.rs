@@ -8,13 +8,14 @@ use hdrhistogram::Histogram;
 
 use super::audience::Audience;
 use super::command::{Command, Commands};
+use super::conn::Seat;
 use super::counts::Counts;
 use super::flights::Flights;
 use super::lane::Lane;
 use super::wire::Terms;
 use crate::body::{BodyFormat, Text};
 use crate::descriptors::Tables;
-use crate::dialect::{Quick, Speech};
+use crate::dialect::{Framing, Quick, Role, Speech};
 use crate::failure::Failure;
 use crate::plan::{Plan, nanos};
 use crate::recorder;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(super) body: BodyFormat,
     /// What clients say, and are told.
     pub(super) speech: &'static dyn Speech,
+    /// How the server's messages come.
+    pub(super) framing: Framing,
     /// The quick way to read and write the messages of each topic.
     pub(super) quick: Vec<Quick>,
     /// Who deliveries are expected for.
@@ -109,6 +112,7 @@ impl Shared {
             topology,
             plan,
             target,
+            framing: speech.framing(),
             speech,
             own_tables: (tables == Tables::Threads).then(|| Barrier::new(threads)),
             terms: OnceLock::new(),
@@ -116,6 +120,25 @@ impl Shared {
             is_ending: AtomicBool::new(false),
             trouble: Mutex::new(None),
         })
+    }
+
+    /// What a client is there for, in words.
+    pub(super) fn role(&self, seat: &Seat) -> Role<'_> {
+        let name = |topic: u32| self.topology.topics[topic as usize].name.as_str();
+        let publisher = seat.client.publisher;
+        let publisher = publisher.map(|index| &self.topology.publishers[index as usize]);
+        Role {
+            topic: self.topic_name(seat.topic()),
+            publishes: publisher.map_or_else(Vec::new, |publisher| {
+                publisher.topics.iter().map(|topic| name(*topic)).collect()
+            }),
+        }
+    }
+
+    /// The upgrade request of a client, if it is not everybody's.
+    pub(super) fn own_request(&self, seat: &Seat) -> Option<Vec<u8>> {
+        let path = self.speech.path(self.target.path(), &self.role(seat))?;
+        Some(self.target.request_at(&path))
     }
 
     /// The name of a topic, if there is one.

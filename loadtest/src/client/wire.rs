@@ -113,6 +113,11 @@ impl Wire {
         })
     }
 
+    /// Queues another upgrade request instead of the target's.
+    pub(super) fn ask(&mut self, request: Vec<u8>) {
+        self.out.bytes = request;
+    }
+
     /// Reads what the socket has, and gives each whole message to `sink` with the way to answer.
     ///
     /// `target` is what it was connected to. Returns the bytes read.

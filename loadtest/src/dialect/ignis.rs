@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{DeliveryEnd, ServerMessage, Speech, body_of};
+use super::{DeliveryEnd, Role, ServerMessage, Speech, body_of};
 
 /// What a server says to whoever authenticates twice.
 const ALREADY: &str = "Already authenticated";
@@ -33,20 +33,22 @@ struct ErrorData<'a> {
 }
 
 impl Speech for Ignis {
-    fn url(&self) -> &'static str {
+    fn url(&self) -> &str {
         "ws://127.0.0.1:7001/ws"
     }
 
-    fn permission(&self, topic: &str) -> String {
-        format!("--allow-subscribe 'load.*' --on-message {topic}=publish:{topic}")
+    fn permission(&self, topic: &str) -> Option<String> {
+        Some(format!(
+            "--allow-subscribe 'load.*' --on-message {topic}=publish:{topic}"
+        ))
     }
 
-    fn on_upgrade(&self, _topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
+    fn on_upgrade(&self, _role: &Role<'_>, say: &mut dyn FnMut(&[u8])) {
         say(br#"{"event":"authenticate","data":{}}"#);
     }
 
-    fn on_greeting(&self, topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
-        if let Some(topic) = topic {
+    fn on_greeting(&self, role: &Role<'_>, _token: Option<&str>, say: &mut dyn FnMut(&[u8])) {
+        if let Some(topic) = role.topic {
             say(format!(r#"{{"event":"join","data":{{"rooms":["{topic}"]}}}}"#).as_bytes());
             say(br#"{"event":"authenticate"}"#);
         }
@@ -62,7 +64,7 @@ impl Speech for Ignis {
             return ServerMessage::Unknown;
         };
         match frame.event.as_ref() {
-            "connected" => ServerMessage::Greeting,
+            "connected" => ServerMessage::Greeting { token: None },
             "error" => {
                 let data = frame.data.map_or("{}", RawValue::get);
                 match serde_json::from_str::<ErrorData<'_>>(data) {
@@ -75,33 +77,35 @@ impl Speech for Ignis {
                 }
             }
             _ => ServerMessage::Msg {
-                topic: frame.event,
+                topic: Some(frame.event),
                 body: body_of(frame.data),
             },
         }
     }
 
-    fn publish_head(&self, topic: &str) -> String {
-        format!(r#"{{"event":"{topic}","data":"#)
+    fn publish_edges(&self, topic: &str, _body_bytes: usize) -> (String, String) {
+        let head = format!(r#"{{"event":"{topic}","data":"#);
+        (head, "}".to_owned())
     }
 
-    fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
+    fn delivery_edges(&self, topic: &str, _body_bytes: usize) -> Option<(String, DeliveryEnd)> {
         let head = format!(r#"{{"event":"{topic}","data":"#);
-        (head, DeliveryEnd::Fixed(b"}"))
+        Some((head, DeliveryEnd::Fixed("}".to_owned())))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::subscriber;
     use super::*;
 
     #[test]
     fn a_join_is_over_when_the_second_authentication_is_refused() {
         let mut said = Vec::new();
         let mut say = |text: &[u8]| said.push(String::from_utf8_lossy(text).into_owned());
-        Ignis.on_upgrade(Some("load.1"), &mut say);
-        Ignis.on_greeting(Some("load.1"), &mut say);
-        Ignis.on_greeting(None, &mut say);
+        Ignis.on_upgrade(&subscriber(), &mut say);
+        Ignis.on_greeting(&subscriber(), None, &mut say);
+        Ignis.on_greeting(&Role::default(), None, &mut say);
         assert_eq!(
             said,
             [
@@ -112,7 +116,7 @@ mod tests {
         );
         assert_eq!(
             Ignis.read(br#"{"event":"connected","data":{"id":"x"}}"#),
-            ServerMessage::Greeting
+            ServerMessage::Greeting { token: None }
         );
         assert_eq!(
             Ignis.read(br#"{"event":"error","data":{"message":"Already authenticated"}}"#),
@@ -132,7 +136,7 @@ mod tests {
         assert_eq!(
             Ignis.read(br#"{"event":"a"}"#),
             ServerMessage::Msg {
-                topic: "a".into(),
+                topic: Some("a".into()),
                 body: None
             }
         );

@@ -1,16 +1,31 @@
 //! What clients of the servers that can be loaded say, and what they are told.
 //!
-//! A publication's body is one JSON value in every dialect. What comes before and after it in a message of the
-//! server is known beforehand, if the server keeps the usual order of keys: so those bytes are compared, and
-//! only what differs is read as JSON, in any order of keys.
+//! A publication's body is one JSON value in every dialect, whose bytes stand in the messages as they are. Most messages of a
+//! server are as they were expected to the byte, which is all that is looked at (see [`Quick`]); the others are read in any order of keys.
 
+mod args;
+mod custom;
 mod ignis;
+mod nats;
+mod nchan;
+mod pattern;
+mod pusher;
+mod quick;
+mod raw;
 mod shared_websocket;
+mod socket_io;
 mod strav;
 
 use std::borrow::Cow;
 
 use clap::ValueEnum;
+
+use crate::failure::Failure;
+use crate::frames::Opcode;
+use crate::topology::Topology;
+
+pub(crate) use self::args::DialectArgs;
+pub(crate) use self::quick::{DeliveryEnd, Quick};
 
 /// Which protocol the server's clients speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -21,22 +36,86 @@ pub(crate) enum Dialect {
     Ignis,
     /// Channels of @gwakko/shared-websocket; what is published is named by its topic, too
     SharedWebsocket,
+    /// Private channels and client events of Pusher, protocol 7
+    Pusher,
+    /// Events `sub`, `pub` and `msg` of a server on Socket.IO, protocol 5
+    SocketIo,
+    /// Subscribers and publishers of Nchan, each with a path of its own
+    Nchan,
+    /// The protocol of NATS, in binary messages
+    Nats,
+    /// No words at all: the server sends on what it gets
+    Raw,
+    /// What --template says
+    Custom,
 }
 
-/// One dialect, as a client of the harness needs it. What is said is given to `say` message by message, all of
-/// them text.
-pub(crate) trait Speech: std::fmt::Debug + Sync {
-    /// Where shardcast serves it in its documentation's examples.
-    fn url(&self) -> &'static str;
+/// What a client is there for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Role<'a> {
+    /// The topic that it subscribes to.
+    pub(crate) topic: Option<&'a str>,
+    /// The topics that it publishes to.
+    pub(crate) publishes: Vec<&'a str>,
+}
 
-    /// What lets everybody publish to `topic`, as options of shardcast.
-    fn permission(&self, topic: &str) -> String;
+/// How messages of the server lie in WebSocket messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Framing {
+    /// Each in one of its own.
+    Single,
+    /// One or more in each, with this byte between them.
+    Separated(u8),
+    /// End to end, wherever a WebSocket message ends. The function tells the length of the first one, or `None` if that is not
+    /// all there.
+    Stream(fn(&[u8]) -> Option<usize>),
+}
+
+/// One dialect, as a client of the harness needs it. What is said is given to `say` message by message.
+pub(crate) trait Speech: std::fmt::Debug + Sync {
+    /// Where its server is to be found in its documentation's examples.
+    fn url(&self) -> &str;
+
+    /// The path that a client of this role connects to, below the URL's own path; `None` if that is everybody's.
+    fn path(&self, _base: &str, _role: &Role<'_>) -> Option<String> {
+        None
+    }
+
+    /// Why its clients cannot do what is asked of them, if they cannot.
+    fn objection(&self, _topology: &Topology) -> Option<&'static str> {
+        None
+    }
+
+    /// What lets everybody publish to `topic`, as options of shardcast; `None` if shardcast does not speak it.
+    fn permission(&self, _topic: &str) -> Option<String> {
+        None
+    }
+
+    /// What kind of messages the clients send.
+    fn opcode(&self) -> Opcode {
+        Opcode::Text
+    }
+
+    /// How the server's messages come.
+    fn framing(&self) -> Framing {
+        Framing::Single
+    }
 
     /// The connection is a WebSocket now.
-    fn on_upgrade(&self, topic: Option<&str>, say: &mut dyn FnMut(&[u8]));
+    fn on_upgrade(&self, _role: &Role<'_>, _say: &mut dyn FnMut(&[u8])) {}
 
-    /// The server has sent its [`ServerMessage::Greeting`]. Clients without a topic are ready then.
-    fn on_greeting(&self, _topic: Option<&str>, _say: &mut dyn FnMut(&[u8])) {}
+    /// Whether nothing more is to be waited for then.
+    fn is_ready_on_upgrade(&self, _role: &Role<'_>) -> bool {
+        false
+    }
+
+    /// The server has sent its [`ServerMessage::Greeting`], with this token if it has one.
+    fn on_greeting(&self, _role: &Role<'_>, _token: Option<&str>, _say: &mut dyn FnMut(&[u8])) {}
+
+    /// Whether nothing more is to be waited for then.
+    fn is_ready_on_greeting(&self, role: &Role<'_>) -> bool {
+        role.topic.is_none()
+    }
 
     /// What is said from time to time, whenever the server sends a ping frame.
     fn heartbeat(&self) -> Option<&'static [u8]> {
@@ -46,30 +125,21 @@ pub(crate) trait Speech: std::fmt::Debug + Sync {
     /// Reads any message of the server.
     fn read<'a>(&self, text: &'a [u8]) -> ServerMessage<'a>;
 
-    /// What a publication's message begins with, up to the body; [`PUBLISH_END`] ends it.
-    fn publish_head(&self, topic: &str) -> String;
+    /// What stands before and after the body of `body_bytes` in a message that publishes.
+    fn publish_edges(&self, topic: &str, body_bytes: usize) -> (String, String);
 
-    /// What the messages that subscribers get begin and end with, around the body.
-    fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd);
-}
-
-/// What follows the body in a message that publishes: it comes last in every dialect.
-const PUBLISH_END: &[u8] = b"}";
-
-/// What follows the body in a message to a subscriber.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum DeliveryEnd {
-    /// Always this.
-    Fixed(&'static [u8]),
-    /// This, an id that is any JSON string's inside, and that.
-    AroundId(&'static [u8], &'static [u8]),
+    /// What stands before and after it in the messages that subscribers get; `None` if that cannot be told beforehand.
+    fn delivery_edges(&self, topic: &str, body_bytes: usize) -> Option<(String, DeliveryEnd)>;
 }
 
 /// A message of the server.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ServerMessage<'a> {
     /// The client may speak.
-    Greeting,
+    Greeting {
+        /// What it needs to know for that.
+        token: Option<Cow<'a, str>>,
+    },
     /// All that the client asked for has taken effect.
     Ready {
         /// The topic that was subscribed to, if the server says it.
@@ -84,25 +154,39 @@ pub(crate) enum ServerMessage<'a> {
     },
     /// To be answered by this.
     Ping(&'static [u8]),
+    /// Right, and nothing that a client waits for.
+    Note,
     /// A publication.
     Msg {
-        /// The topic.
-        topic: Cow<'a, str>,
+        /// The topic, if the server says it.
+        topic: Option<Cow<'a, str>>,
         /// The body, as it should be written; `None` if there is none or the event is not ours.
         body: Option<Cow<'a, str>>,
     },
-    /// None of these, or not even JSON.
+    /// None of these, or not even of its form.
     Unknown,
 }
 
 impl Dialect {
-    /// How it is spoken.
-    pub(crate) fn speech(self) -> &'static dyn Speech {
-        match self {
+    /// How it is spoken, with what the command line says of it.
+    ///
+    /// # Errors
+    ///
+    /// When it says too little or too much, or the template is none.
+    pub(crate) fn speech(self, args: &DialectArgs) -> Result<&'static dyn Speech, Failure> {
+        args.check(self)?;
+        Ok(match self {
             Self::Strav => &strav::Strav,
             Self::Ignis => &ignis::Ignis,
             Self::SharedWebsocket => &shared_websocket::SharedWebsocket,
-        }
+            // There is one dialect in a run, and it is needed to its end.
+            Self::Pusher => Box::leak(Box::new(pusher::Pusher::new(args.pusher_app()?))),
+            Self::SocketIo => &socket_io::SocketIo,
+            Self::Nchan => &nchan::Nchan,
+            Self::Nats => &nats::Nats,
+            Self::Raw => &raw::Raw,
+            Self::Custom => Box::leak(Box::new(custom::Custom::read(args.template()?)?)),
+        })
     }
 
     /// As it is written on the command line.
@@ -111,64 +195,6 @@ impl Dialect {
         value.get_name().to_owned()
     }
 }
-
-/// The quick way for the messages of one topic, both ways.
-#[derive(Debug)]
-pub(crate) struct Quick {
-    publish_head: Vec<u8>,
-    delivery_head: Vec<u8>,
-    delivery_end: DeliveryEnd,
-    body_bytes: usize,
-}
-
-impl Quick {
-    /// For messages of `topic` whose bodies have `body_bytes`.
-    pub(crate) fn new(speech: &dyn Speech, topic: &str, body_bytes: usize) -> Self {
-        let (delivery_head, delivery_end) = speech.delivery_edges(topic);
-        Self {
-            publish_head: speech.publish_head(topic).into_bytes(),
-            delivery_head: delivery_head.into_bytes(),
-            delivery_end,
-            body_bytes,
-        }
-    }
-
-    /// Appends the message that publishes the body that `write_body` appends.
-    pub(crate) fn write_publish(&self, out: &mut Vec<u8>, write_body: impl FnOnce(&mut Vec<u8>)) {
-        out.extend_from_slice(&self.publish_head);
-        write_body(out);
-        out.extend_from_slice(PUBLISH_END);
-    }
-
-    /// The body; `None` sends the text the slow way.
-    // Always: because there is a slow way that calls it, too, the compiler would not, at 20 instructions a delivery.
-    #[inline(always)]
-    pub(crate) fn body<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
-        let rest = text.strip_prefix(self.delivery_head.as_slice())?;
-        let (body, rest) = rest.split_at_checked(self.body_bytes)?;
-        let is_right = match self.delivery_end {
-            DeliveryEnd::Fixed(end) => rest == end,
-            DeliveryEnd::AroundId(before, after) => {
-                let id = rest.strip_prefix(before)?.strip_suffix(after)?;
-                // Escapes and letters beyond ASCII may be right or wrong: that is for the slow way to say.
-                id.iter()
-                    .fold(true, |plain, byte| plain & PLAIN[usize::from(*byte)])
-            }
-        };
-        is_right.then_some(body)
-    }
-}
-
-/// Bytes that a JSON string may hold as they are.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
-    }
-    plain
-};
 
 /// The body that a server has written as `raw`: any escapes may be in a string, of which ours have none.
 fn body_of(raw: Option<&serde_json::value::RawValue>) -> Option<Cow<'_, str>> {
@@ -179,11 +205,49 @@ fn body_of(raw: Option<&serde_json::value::RawValue>) -> Option<Cow<'_, str>> {
     })
 }
 
+/// A message without an envelope.
+fn unworded(text: &[u8]) -> ServerMessage<'_> {
+    match std::str::from_utf8(text) {
+        Ok(body) => ServerMessage::Msg {
+            topic: None,
+            body: Some(body.into()),
+        },
+        Err(_) => ServerMessage::Unknown,
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const DIALECTS: [Dialect; 3] = [Dialect::Strav, Dialect::Ignis, Dialect::SharedWebsocket];
+    /// One that subscribes and does nothing else.
+    pub(super) fn subscriber() -> Role<'static> {
+        Role {
+            topic: Some("load.1"),
+            publishes: Vec::new(),
+        }
+    }
+
+    /// What is said.
+    pub(super) fn said(talk: impl FnOnce(&mut dyn FnMut(&[u8]))) -> Vec<String> {
+        let mut said = Vec::new();
+        talk(&mut |text| said.push(String::from_utf8_lossy(text).into_owned()));
+        said
+    }
+
+    fn speech(dialect: Dialect) -> &'static dyn Speech {
+        let speech = dialect.speech(&DialectArgs::default());
+        speech.expect("it needs no more")
+    }
+
+    /// Those that write JSON around the body.
+    const DIALECTS: [Dialect; 5] = [
+        Dialect::Strav,
+        Dialect::Ignis,
+        Dialect::SharedWebsocket,
+        Dialect::Pusher,
+        Dialect::SocketIo,
+    ];
 
     /// What a server that keeps the usual order of keys sends.
     fn usual(dialect: Dialect, topic: &str, body: &str, id: &str) -> String {
@@ -195,6 +259,11 @@ mod tests {
             Dialect::SharedWebsocket => {
                 format!(r#"{{"event":"{topic}:{topic}","data":{body}}}"#)
             }
+            Dialect::Pusher => {
+                format!(r#"{{"event":"client-load","channel":"private-{topic}","data":{body}}}"#)
+            }
+            Dialect::SocketIo => format!(r#"42["msg","{topic}",{body},"{id}"]"#),
+            _ => unreachable!("what has no JSON around the body has tests of its own"),
         }
     }
 
@@ -202,23 +271,23 @@ mod tests {
     fn both_ways_find_the_body() {
         for dialect in DIALECTS {
             for body in [r#""12345678""#, r#"{"a":[1],}"#] {
-                let quick = Quick::new(dialect.speech(), "load.1", 10);
+                let quick = Quick::new(speech(dialect), "load.1", 10);
                 let text = usual(dialect, "load.1", body, "01M7W7FG1995BEJN09TH3ZZT04");
                 assert_eq!(quick.body(text.as_bytes()), Some(body.as_bytes()));
             }
             let text = usual(dialect, "load.1", r#""12\u003378""#, "x");
             assert_eq!(
-                dialect.speech().read(text.as_bytes()),
+                speech(dialect).read(text.as_bytes()),
                 ServerMessage::Msg {
-                    topic: "load.1".into(),
+                    topic: Some("load.1".into()),
                     body: Some(r#""12378""#.into())
                 }
             );
             let text = usual(dialect, "load.1", r#"{"a": 1}"#, "x");
             assert_eq!(
-                dialect.speech().read(text.as_bytes()),
+                speech(dialect).read(text.as_bytes()),
                 ServerMessage::Msg {
-                    topic: "load.1".into(),
+                    topic: Some("load.1".into()),
                     body: Some(r#"{"a": 1}"#.into())
                 }
             );
@@ -228,15 +297,16 @@ mod tests {
     #[test]
     fn the_quick_way_leaves_alone_what_it_does_not_know() {
         for dialect in DIALECTS {
-            let quick = Quick::new(dialect.speech(), "load.1", 8);
+            let quick = Quick::new(speech(dialect), "load.1", 8);
             let usual = |topic, body| usual(dialect, topic, body, "x");
             let whole = usual("load.1", r#""123456""#);
+            let last = whole.len() - 1;
             for text in [
                 usual("load.2", r#""123456""#),
                 usual("load.1", r#""12345""#),
                 usual("load.1", r#""1234567""#),
                 format!("{whole} "),
-                whole.replace('}', r#","more":1}"#),
+                format!(r#"{},"more":1{}"#, &whole[..last], &whole[last..]),
                 String::new(),
             ] {
                 assert_eq!(quick.body(text.as_bytes()), None, "{text}");
@@ -248,10 +318,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_of_one_dialect_is_not_told_of_another() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: DialectArgs,
+        }
+        let speech = |dialect: Dialect, words: &str| {
+            let words = ["loadtest"].into_iter().chain(words.split_whitespace());
+            let line = <Line as clap::Parser>::try_parse_from(words).expect("known words");
+            dialect.speech(&line.args).map(|_| ())
+        };
+        assert!(speech(Dialect::Strav, "--template a.toml").is_err());
+        assert!(speech(Dialect::Strav, "--pusher-key a").is_err());
+        assert!(speech(Dialect::Custom, "").is_err());
+        assert!(speech(Dialect::Custom, "--template none.toml").is_err());
+        assert!(speech(Dialect::Pusher, "--pusher-key a --pusher-secret b").is_ok());
+        assert!(speech(Dialect::Pusher, "--pusher-key a/b").is_err());
+    }
+
+    #[test]
     fn what_is_no_message_of_the_server_is_unknown() {
         for dialect in DIALECTS {
             for text in ["", "{}", "[]", r#"{"t":"ok"}"#, r#"{"t":"new"}"#, "{", "7"] {
-                let read = dialect.speech().read(text.as_bytes());
+                let read = speech(dialect).read(text.as_bytes());
                 assert_eq!(read, ServerMessage::Unknown, "{text}");
             }
         }
@@ -261,7 +351,7 @@ mod tests {
     fn a_publication_is_what_the_server_takes_for_one() {
         let written = |dialect: Dialect| {
             let mut out = Vec::new();
-            let quick = Quick::new(dialect.speech(), "load.1", 6);
+            let quick = Quick::new(speech(dialect), "load.1", 6);
             quick.write_publish(&mut out, |out| out.extend_from_slice(br#""body""#));
             String::from_utf8(out).expect("text")
         };

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{DeliveryEnd, ServerMessage, Speech, body_of};
+use super::{DeliveryEnd, Role, ServerMessage, Speech, body_of};
 
 /// The dialect.
 #[derive(Debug)]
@@ -34,16 +34,16 @@ struct ErrorData<'a> {
 }
 
 impl Speech for SharedWebsocket {
-    fn url(&self) -> &'static str {
+    fn url(&self) -> &str {
         "ws://127.0.0.1:7001/events"
     }
 
-    fn permission(&self, topic: &str) -> String {
-        format!("--on-message {topic}=publish:{topic}")
+    fn permission(&self, topic: &str) -> Option<String> {
+        Some(format!("--on-message {topic}=publish:{topic}"))
     }
 
-    fn on_upgrade(&self, topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
-        if let Some(topic) = topic {
+    fn on_upgrade(&self, role: &Role<'_>, say: &mut dyn FnMut(&[u8])) {
+        if let Some(topic) = role.topic {
             let join = format!(r#"{{"event":"$channel:join","data":{{"channel":"{topic}"}}}}"#);
             say(join.as_bytes());
         }
@@ -76,31 +76,33 @@ impl Speech for SharedWebsocket {
                     true => body_of(frame.data),
                     false => None,
                 },
-                topic: channel.to_owned().into(),
+                topic: Some(channel.to_owned().into()),
             },
             None => ServerMessage::Unknown,
         }
     }
 
-    fn publish_head(&self, topic: &str) -> String {
-        format!(r#"{{"event":"{topic}","data":"#)
+    fn publish_edges(&self, topic: &str, _body_bytes: usize) -> (String, String) {
+        let head = format!(r#"{{"event":"{topic}","data":"#);
+        (head, "}".to_owned())
     }
 
-    fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
+    fn delivery_edges(&self, topic: &str, _body_bytes: usize) -> Option<(String, DeliveryEnd)> {
         let head = format!(r#"{{"event":"{topic}:{topic}","data":"#);
-        (head, DeliveryEnd::Fixed(b"}"))
+        Some((head, DeliveryEnd::Fixed("}".to_owned())))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::subscriber;
     use super::*;
 
     #[test]
     fn a_join_is_over_when_the_ping_behind_it_is_answered() {
         let mut said = Vec::new();
         let mut say = |text: &[u8]| said.push(String::from_utf8_lossy(text).into_owned());
-        SharedWebsocket.on_upgrade(Some("load.1"), &mut say);
+        SharedWebsocket.on_upgrade(&subscriber(), &mut say);
         assert_eq!(
             said,
             [
@@ -127,7 +129,7 @@ mod tests {
         assert_eq!(
             SharedWebsocket.read(br#"{"event":"load.1:load.2","data":"x"}"#),
             ServerMessage::Msg {
-                topic: "load.1".into(),
+                topic: Some("load.1".into()),
                 body: None
             }
         );

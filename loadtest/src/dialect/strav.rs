@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{DeliveryEnd, ServerMessage, Speech, body_of};
+use super::{DeliveryEnd, Role, ServerMessage, Speech, body_of};
 
 /// The event that all publications carry.
 const EVENT: &str = "load";
@@ -31,16 +31,16 @@ struct Envelope<'a> {
 pub(super) struct Strav;
 
 impl Speech for Strav {
-    fn url(&self) -> &'static str {
+    fn url(&self) -> &str {
         "ws://127.0.0.1:7001/_broadcast"
     }
 
-    fn permission(&self, _topic: &str) -> String {
-        "--allow-publish 'load.*'".to_owned()
+    fn permission(&self, _topic: &str) -> Option<String> {
+        Some("--allow-publish 'load.*'".to_owned())
     }
 
-    fn on_upgrade(&self, topic: Option<&str>, say: &mut dyn FnMut(&[u8])) {
-        if let Some(topic) = topic {
+    fn on_upgrade(&self, role: &Role<'_>, say: &mut dyn FnMut(&[u8])) {
+        if let Some(topic) = role.topic {
             say(format!(r#"{{"t":"sub","c":"{topic}"}}"#).as_bytes());
         }
     }
@@ -50,7 +50,7 @@ impl Speech for Strav {
             return ServerMessage::Unknown;
         };
         match (envelope.t.as_ref(), envelope.c) {
-            ("welcome", _) => ServerMessage::Greeting,
+            ("welcome", _) => ServerMessage::Greeting { token: None },
             ("ping", _) => ServerMessage::Ping(br#"{"t":"pong"}"#),
             ("ok", topic @ Some(_)) => ServerMessage::Ready { topic },
             ("err", topic @ Some(_)) => ServerMessage::Refused {
@@ -58,7 +58,7 @@ impl Speech for Strav {
                 reason: envelope.r.unwrap_or_default(),
             },
             // Any string will do as an id, but one there must be.
-            ("msg", Some(topic)) if envelope.i.is_some() => ServerMessage::Msg {
+            ("msg", topic @ Some(_)) if envelope.i.is_some() => ServerMessage::Msg {
                 topic,
                 body: match envelope.e.as_deref() {
                     Some(EVENT) => body_of(envelope.d),
@@ -69,13 +69,15 @@ impl Speech for Strav {
         }
     }
 
-    fn publish_head(&self, topic: &str) -> String {
-        format!(r#"{{"t":"pub","c":"{topic}","e":"{EVENT}","d":"#)
+    fn publish_edges(&self, topic: &str, _body_bytes: usize) -> (String, String) {
+        let head = format!(r#"{{"t":"pub","c":"{topic}","e":"{EVENT}","d":"#);
+        (head, "}".to_owned())
     }
 
-    fn delivery_edges(&self, topic: &str) -> (String, DeliveryEnd) {
+    fn delivery_edges(&self, topic: &str, _body_bytes: usize) -> Option<(String, DeliveryEnd)> {
         let head = format!(r#"{{"t":"msg","c":"{topic}","e":"{EVENT}","d":"#);
-        (head, DeliveryEnd::AroundId(br#","i":""#, br#""}"#))
+        let end = DeliveryEnd::AroundId(r#","i":""#.to_owned(), r#""}"#.to_owned());
+        Some((head, end))
     }
 }
 
@@ -113,7 +115,7 @@ mod tests {
         assert_eq!(
             Strav.read(br#"{"i":"x","d":"body","e":"load","c":"a","t":"msg","more":[1]}"#),
             ServerMessage::Msg {
-                topic: "a".into(),
+                topic: Some("a".into()),
                 body: Some(r#""body""#.into())
             }
         );
@@ -126,7 +128,7 @@ mod tests {
         );
         assert_eq!(
             Strav.read(br#"{"t":"welcome","id":"1"}"#),
-            ServerMessage::Greeting
+            ServerMessage::Greeting { token: None }
         );
         assert_eq!(
             Strav.read(br#"{"t":"ok","c":"a"}"#),
@@ -147,7 +149,7 @@ mod tests {
             assert_eq!(
                 Strav.read(text.as_bytes()),
                 ServerMessage::Msg {
-                    topic: "a".into(),
+                    topic: Some("a".into()),
                     body: None
                 }
             );

@@ -345,7 +345,7 @@ impl Settled {
             host: Host::of_this_machine(),
             settings: Settings {
                 dialect: order.common.dialect.name(),
-                url: (!order.has_own_server).then(|| order.common.url().to_owned()),
+                url: (!order.has_own_server).then(|| order.common.url(order.speech).to_owned()),
                 connections: topology.clients.len(),
                 subscribers: topology.topics.iter().map(|topic| topic.subscribers).sum(),
                 topics: topology.topics.len(),

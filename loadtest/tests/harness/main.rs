@@ -1,6 +1,8 @@
 //! The harness against servers that do wrong on purpose, each in one way: every check must fail the run.
 //! And against the real one, whose numbers must be what the harness saw.
 
+mod batched_messages_are_told_apart;
+mod batching;
 mod churners_are_checked;
 mod clean_runs_pass;
 mod compressed_runs;

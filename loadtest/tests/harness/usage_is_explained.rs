@@ -19,6 +19,12 @@ fn wrong_flags_exit_with_2_and_are_named() {
         ("soak --duration 1s", "--duration"),
         ("ramp --factor 1", "--factor"),
         ("ramp --rate 5", "--rate"),
+        ("fanout --dialect nchan --topics 3", "--publishers"),
+        ("fanout --dialect pusher --publishers 2", "--publishers"),
+        ("fanout --dialect raw --topics 3", "--topics"),
+        ("p2p --dialect pusher", "--paired"),
+        ("fanout --dialect custom", "--template"),
+        ("fanout --template none.toml", "--template"),
         ("unknown", "unknown"),
     ] {
         let ended = run(args);
