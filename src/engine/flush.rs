@@ -12,10 +12,16 @@ use crate::base::slab::Key;
 use crate::base::time::Now;
 use crate::codec::ws::write_close;
 
+/// Connections that are looked at together before they are sent to.
+const LOOK_AHEAD: usize = 16;
+
 /// Where a shard's bytes go.
 pub trait Sink {
     /// Sends what can be sent without waiting.
     fn send(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome;
+
+    /// The connections of these slots are most likely sent to next.
+    fn look_ahead(&self, _slots: &[u32]) {}
 }
 
 impl Shard {
@@ -29,7 +35,12 @@ impl Shard {
             sends_left = sends_left.saturating_sub(1);
         }
         self.delay.open(now, self.wants_flush(), &mut self.log);
+        let mut looked_at = 0;
         while self.log.is_dirty() {
+            if looked_at == 0 {
+                looked_at = self.look_ahead(sink);
+            }
+            looked_at -= 1;
             if sends_left == 0 && self.log.bytes() < TURN_LOG_BYTES_HIGH {
                 return false;
             }
@@ -58,6 +69,22 @@ impl Shard {
     #[must_use]
     pub fn wants_flush(&self) -> bool {
         self.log.bytes() >= TURN_LOG_BYTES_HIGH
+    }
+
+    /// Has the memory of the next connections fetched into the caches, all at the same time: one after the
+    /// other, each send would wait for its own. Returns how many those are.
+    fn look_ahead(&self, sink: &impl Sink) -> usize {
+        let slots = self.log.next_slots(LOOK_AHEAD);
+        let mut seen = 0;
+        for slot in slots {
+            if let Some(conn) = self.conns.at(*slot) {
+                let parts = [conn.outbox.is_some(), conn.wire.is_some(), conn.is_open()];
+                seen += parts.into_iter().filter(|part| *part).count();
+            }
+        }
+        std::hint::black_box(seen);
+        sink.look_ahead(slots);
+        slots.len()
     }
 
     /// Sends a list, or keeps it where it cannot be sent; `false` if it must wait.

@@ -188,6 +188,13 @@ impl TurnLog {
         }
     }
 
+    /// The slots that [`next_dirty`](Self::next_dirty) comes to next, `max` at most. Some of them may have nothing to be
+    /// sent any more.
+    pub(super) fn next_slots(&self, max: usize) -> &[u32] {
+        let end = self.dirty.len().min(self.flushed + max);
+        &self.dirty[self.flushed..end]
+    }
+
     /// Gives a list back that was taken and is to wait until [`release`](Self::release).
     pub(super) fn hold(&mut self, slot: u32, list: Pending) {
         self.pending[slot as usize] = list.0;

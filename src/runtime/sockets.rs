@@ -28,6 +28,14 @@ impl Sockets {
             .unwrap_or(SendOutcome::Failed)
     }
 
+    /// Has the sockets of these slots fetched into the caches, as they are about to be used.
+    pub fn look_ahead(&self, slots: &[u32]) {
+        let table = self.table.borrow();
+        let sockets = slots.iter().filter_map(|slot| table.get(*slot as usize));
+        let open = sockets.flatten().filter(|socket| !socket.is_closing());
+        std::hint::black_box(open.count());
+    }
+
     /// Has [`Handler::writable`](super::Handler::writable) called once, when the socket takes bytes
     /// again. Asking twice is asking once.
     pub fn watch_writable(&self, conn: Key) {

@@ -98,6 +98,10 @@ impl Sink for SocketSink<'_> {
     fn send(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome {
         self.0.send(conn, bytes)
     }
+
+    fn look_ahead(&self, slots: &[u32]) {
+        self.0.look_ahead(slots);
+    }
 }
 
 impl Handler for Worker {

@@ -169,14 +169,20 @@ impl Comparison<'_> {
         result.rate = rate;
         let duration = self.duration(row);
         for round in 1..=rounds {
-            for contestant in &mut result.contestants {
+            for (place, contestant) in result.contestants.iter_mut().enumerate() {
                 self.done += duration + BESIDES;
                 if contestant.problem.is_some() {
                     continue;
                 }
                 self.say(row, &contestant.name, (round, rounds));
                 let asked = contestant.asked(row, duration, rate);
-                match self.runner.measure(&asked, &mut self.progress)? {
+                let measured = match self.runner.measure(&asked, &mut self.progress) {
+                    // Flags that are wrong have been found with the subject, who comes first: this is what
+                    // clients of this one cannot do.
+                    Err(Failure::Usage(why)) if place > 0 => Measured::Void(why),
+                    measured => measured?,
+                };
+                match measured {
                     Measured::Good(report) => contestant.take(report, asked.extras.tls),
                     Measured::Faulty(why, report) => {
                         contestant.has_failed = true;
