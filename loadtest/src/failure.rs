@@ -1,6 +1,8 @@
 //! How a run can end other than well, and the exit code of each way.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why there is no result, with what can be done about it.
@@ -16,6 +18,11 @@ impl Failure {
     /// Wraps an error of the system with what was being done.
     pub(crate) fn system(doing: &str, error: impl fmt::Display) -> Self {
         Self::CannotMeasure(format!("{doing}: {error}"))
+    }
+
+    /// A file or folder could not be written.
+    pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Self {
+        Self::system(&format!("cannot write {}", path.display()), error)
     }
 
     /// The exit code of this failure.

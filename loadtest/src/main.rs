@@ -149,6 +149,5 @@ fn carry_out(order: Order) -> Result<Verdict, Failure> {
 /// Writes a file, if there is to be one.
 fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
-    fs::write(path, text())
-        .map_err(|error| Failure::system(&format!("cannot write {}", path.display()), error))
+    fs::write(path, text()).map_err(|error| Failure::cannot_write(path, error))
 }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use bytesize::ByteSize;
 
+use crate::numbers::median;
 use crate::progress::Moment;
 
 /// The first part of the window is left out: caches fill, and allocators keep what the set-up needed.
@@ -84,8 +85,8 @@ pub(crate) fn drift(
     let slope = slope(&points);
     // Not where the line begins: what grows faster and faster would begin below nothing.
     let first = points.len().div_ceil(FIRST_PART);
-    let mut first: Vec<f64> = points[..first].iter().map(|(_, value)| *value).collect();
-    let start = median(&mut first);
+    let first: Vec<f64> = points[..first].iter().map(|(_, value)| *value).collect();
+    let start = median(&first).unwrap_or_default();
     let over_run = slope * (end_s - start_s);
     Some(Drift {
         points: points.len(),
@@ -141,7 +142,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
             }
         }
     }
-    median(&mut slopes)
+    median(&slopes).unwrap_or_default()
 }
 
 /// How many standard deviations the rises outnumber the falls by, among all pairs.
@@ -178,20 +179,13 @@ fn taken_together(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let groups = points.chunks(each);
     groups
         .map(|group| {
-            let (mut at_s, mut values): (Vec<f64>, Vec<f64>) = group.iter().copied().unzip();
-            (median(&mut at_s), median(&mut values))
+            let (at_s, values): (Vec<f64>, Vec<f64>) = group.iter().copied().unzip();
+            (
+                median(&at_s).unwrap_or_default(),
+                median(&values).unwrap_or_default(),
+            )
         })
         .collect()
-}
-
-/// The median; 0 of nothing.
-pub(crate) fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        count if count.is_multiple_of(2) => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-        count => values[count / 2],
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Units of figures, and numbers as people read them.
 
+use crate::numbers;
+
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
@@ -154,15 +156,7 @@ pub(crate) fn grouped(value: f64) -> String {
     if value.abs() < 100.0 {
         return short((value * 100.0).round() / 100.0);
     }
-    let digits = format!("{:.0}", value.abs());
-    let mut text = String::from(if value < 0.0 { "-" } else { "" });
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    numbers::grouped(value, 0)
 }
 
 #[cfg(test)]

@@ -143,8 +143,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Verdict, Failure> {
     all.conclude(runner.is_interrupted());
     table.end(&all)?;
     if let Some(path) = &args.json {
-        fs::write(path, all.to_json())
-            .map_err(|error| Failure::system(&format!("cannot write {}", path.display()), error))?;
+        fs::write(path, all.to_json()).map_err(|error| Failure::cannot_write(path, error))?;
     }
     Ok(all.verdict)
 }

@@ -94,7 +94,7 @@ pub(crate) fn run(args: &LimitsArgs) -> Result<Verdict, Failure> {
     let verdict = verdict(&done, &judged, runner.is_interrupted());
     if let Some(path) = &args.json {
         fs::write(path, to_json(&host, &done, &judged, verdict))
-            .map_err(|error| Failure::system(&format!("cannot write {}", path.display()), error))?;
+            .map_err(|error| Failure::cannot_write(path, error))?;
     }
     Ok(verdict)
 }

@@ -48,7 +48,7 @@ pub(crate) fn carry_out(args: &ReportArgs) -> Result<(), Failure> {
         growths.push((growth.file_stem(), growth.plot(&runs)?));
     }
     if let Some(folder) = &args.svg {
-        fs::create_dir_all(folder).map_err(|error| cannot_write(folder, error))?;
+        fs::create_dir_all(folder).map_err(|error| Failure::cannot_write(folder, error))?;
         let plots = named_plots(&runs)
             .into_iter()
             .map(|(name, plot)| (name.to_owned(), plot));
@@ -84,9 +84,5 @@ fn named_plots(runs: &[Run]) -> Vec<(&'static str, Plot)> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| cannot_write(path, error))
-}
-
-fn cannot_write(path: &Path, error: std::io::Error) -> Failure {
-    Failure::system(&format!("cannot write {}", path.display()), error)
+    fs::write(path, text).map_err(|error| Failure::cannot_write(path, error))
 }

@@ -9,6 +9,7 @@ use super::plot::{Axis, Plot, Point, Series, Values};
 use super::run::{Run, plain};
 use super::scale::Scale;
 use crate::failure::Failure;
+use crate::numbers::median;
 
 /// Settings that grow by more than this are chosen by ratios.
 const RATIO_LINEAR_MAX: f64 = 20.0;
@@ -160,15 +161,10 @@ fn horizontal(series: &[Series], x: &Figure) -> Scale {
 
 fn median_point(x: f64, mut values: Vec<f64>) -> Point {
     values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let median = match values.len().is_multiple_of(2) {
-        true => f64::midpoint(values[middle - 1], values[middle]),
-        false => values[middle],
-    };
     let range = (values.len() > 1).then(|| (values[0], values[values.len() - 1]));
     Point {
         x,
-        y: median,
+        y: median(&values).unwrap_or_default(),
         range,
     }
 }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::lines::print_rows;
 use super::{Report, SCHEMA};
 use crate::failure::{Failure, Verdict};
-use crate::soak::median;
+use crate::numbers::median;
 
 /// Void runs that are repeated: a machine that is disturbed more often is disturbed for good.
 const REPEATED_MAX: usize = 3;
@@ -238,9 +238,9 @@ impl Serialize for Summary {
 impl Range {
     /// `None` of nothing.
     fn of(mut values: Vec<f64>) -> Option<Self> {
-        let median = median(&mut values);
+        values.sort_unstable_by(f64::total_cmp);
         Some(Self {
-            median,
+            median: median(&values)?,
             min: *values.first()?,
             max: *values.last()?,
         })
