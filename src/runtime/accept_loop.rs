@@ -10,11 +10,10 @@ use monoio::time::sleep;
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, shutdown};
 
-use super::Handler;
 use super::polled::Polled;
-use super::read_loop::read_loop;
 use super::shard::Shard;
 use super::socket::Socket;
+use super::{Handler, ReadEnd};
 
 /// Connections accepted before the others have their time: about half a millisecond's work.
 const ACCEPTS_PER_TURN: usize = 64;
@@ -79,7 +78,7 @@ enum Accepted {
     Failed(io::Error),
 }
 
-fn accept_queued<H: Handler>(shard: &Rc<Shard<H>>, listener: &Polled) -> Accepted {
+fn accept_queued<H: Handler>(shard: &Shard<H>, listener: &Polled) -> Accepted {
     for _ in 0..ACCEPTS_PER_TURN {
         let opened = match acceptfrom_with(listener.as_fd(), SocketFlags::CLOEXEC) {
             Ok((socket, peer)) => match peer.map(SocketAddr::try_from) {
@@ -99,15 +98,17 @@ fn accept_queued<H: Handler>(shard: &Rc<Shard<H>>, listener: &Polled) -> Accepte
     Accepted::Enough
 }
 
-fn open<H: Handler>(shard: &Rc<Shard<H>>, socket: OwnedFd, peer: SocketAddr) -> io::Result<()> {
-    // First what can fail, so that the handler hears only of connections that exist.
-    let polled = Polled::new(socket)?;
-    if let Some(conn) = shard.with_handler(|handler| handler.accepted(peer)) {
-        let socket = Rc::new(Socket::new(conn, polled));
-        shard.sockets().insert(Rc::clone(&socket));
-        shard.spawn(read_loop(Rc::clone(shard), socket));
+fn open<H: Handler>(shard: &Shard<H>, socket: OwnedFd, peer: SocketAddr) -> io::Result<()> {
+    let Some(conn) = shard.with_handler(|handler| handler.accepted(peer)) else {
+        return Ok(());
+    };
+    let watched = shard.readiness().add(&socket, conn);
+    shard.sockets().insert(Socket::new(conn, socket));
+    if watched.is_err() {
+        shard.with_handler(|handler| handler.ended(conn, ReadEnd::Failed));
+        shard.sockets().close(conn);
     }
-    Ok(())
+    watched
 }
 
 /// Whether `accept` passed on an error of the one connection (Linux does so for anything that was

@@ -17,6 +17,7 @@ use super::accept_loop::accept_loop;
 use super::descriptors::keep_to_oneself;
 use super::listener::{ListenError, SharedAddress};
 use super::polled::Polled;
+use super::readiness::Readiness;
 use super::shard::Shard;
 use super::turn_loop::turn_loop;
 use super::wake::{Waker, wake_loop};
@@ -52,44 +53,11 @@ impl fmt::Display for Driver {
     }
 }
 
-/// How many entries the queues of a ring have: powers of two, from 256 on, which is monoio's least.
-/// Neither bounds what a shard can do: a full submission queue is submitted early, and completions
-/// beyond their queue wait in the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RingSize {
-    /// Entries of the submission queue, at 64 bytes: what one pass may start without an extra call.
-    pub submissions: u32,
-    /// Entries of the completion queue, at 16 bytes. Waits for sockets that are ready complete while
-    /// they are submitted, which overflows the kernel's default of twice the submissions; an
-    /// overflow costs memory and time in the kernel.
-    pub completions: u32,
-}
-
-impl RingSize {
-    /// What is tried if the default does not fit into the memory that the process may lock. Kernels
-    /// since 5.12 do not count rings against that limit.
-    const SMALL: Self = Self {
-        submissions: 1_024,
-        completions: 4_096,
-    };
-}
-
-impl Default for RingSize {
-    fn default() -> Self {
-        Self {
-            submissions: 4_096,
-            completions: 32_768,
-        }
-    }
-}
-
 /// What a shard starts with.
 #[derive(Debug)]
 pub struct ShardSetup {
     /// Which driver is wanted.
     pub driver: DriverChoice,
-    /// The size of its ring, if it gets one.
-    pub ring: RingSize,
     /// The processor to stay on.
     pub cpu: Option<usize>,
     /// Where this shard accepts, beside the others.
@@ -147,29 +115,31 @@ pub fn run_shard<H: Handler>(
     }
     let uring = match setup.driver {
         DriverChoice::Epoll => None,
-        DriverChoice::Uring => Some(build_uring(setup.ring).map_err(StartError::Uring)?),
-        DriverChoice::Auto => build_uring(setup.ring)
-            .map_err(|error| warn_of_epoll(&error))
-            .ok(),
+        DriverChoice::Uring => Some(build_uring().map_err(StartError::Uring)?),
+        DriverChoice::Auto => build_uring().map_err(|error| warn_of_epoll(&error)).ok(),
     };
-    let shard = Rc::new(Shard::new(handler, setup.waker));
     if let Some((mut runtime, flags)) = uring {
         let listener = setup.address.listen()?;
-        let serving = serve(shard, listener, || started(Driver::Uring(flags)));
+        let serving = serve(handler, setup.waker, listener, || {
+            started(Driver::Uring(flags))
+        });
         runtime.block_on(serving)
     } else {
         let mut runtime = build_epoll().map_err(StartError::Epoll)?;
         let listener = setup.address.listen()?;
-        let serving = serve(shard, listener, || started(Driver::Epoll));
+        let serving = serve(handler, setup.waker, listener, || started(Driver::Epoll));
         runtime.block_on(serving)
     }
 }
 
 async fn serve<H: Handler>(
-    shard: Rc<Shard<H>>,
+    handler: H,
+    waker: Waker,
     listener: TcpListener,
     started: impl FnOnce(),
 ) -> Result<(), StartError> {
+    let readiness = Readiness::new().map_err(StartError::Epoll)?;
+    let shard = Rc::new(Shard::new(handler, waker, readiness));
     let listener = Polled::new(OwnedFd::from(listener)).map_err(StartError::Register)?;
     let counter = shard.waker().polled().map_err(StartError::Register)?;
     started();
@@ -224,24 +194,17 @@ impl RingFlags {
 
 type UringRuntime = Runtime<TimeDriver<IoUringDriver>>;
 
-fn build_uring(size: RingSize) -> io::Result<(UringRuntime, &'static str)> {
+fn build_uring() -> io::Result<(UringRuntime, &'static str)> {
     let mut refusal = io::Error::from(Errno::INVAL);
     for flags in RING_FLAGS {
-        for size in [size, RingSize::SMALL] {
-            let mut ring = flags.builder();
-            ring.setup_cqsize(size.completions);
-            let built = RuntimeBuilder::<IoUringDriver>::new()
-                .with_entries(size.submissions)
-                .uring_builder(ring)
-                .enable_timer()
-                .build();
-            match built {
-                Ok(runtime) => return Ok((runtime, flags.text)),
-                Err(error) => refusal = error,
-            }
-            if Errno::from_io_error(&refusal) != Some(Errno::NOMEM) {
-                break;
-            }
+        let built = RuntimeBuilder::<IoUringDriver>::new()
+            .with_entries(WAITS)
+            .uring_builder(flags.builder())
+            .enable_timer()
+            .build();
+        match built {
+            Ok(runtime) => return Ok((runtime, flags.text)),
+            Err(error) => refusal = error,
         }
         if Errno::from_io_error(&refusal) != Some(Errno::INVAL) {
             // It is not for a flag that the kernel does not know: fewer flags will not help.
@@ -251,17 +214,18 @@ fn build_uring(size: RingSize) -> io::Result<(UringRuntime, &'static str)> {
     Err(refusal)
 }
 
-/// Events that one wait may bring.
-const EPOLL_EVENTS: u32 = 1_024;
+/// Waits that a driver has room for: monoio's least, and far more than there are (the sockets, the
+/// listener, the counter, the clocks).
+const WAITS: u32 = 256;
 
 fn build_epoll() -> io::Result<Runtime<TimeDriver<LegacyDriver>>> {
     RuntimeBuilder::<LegacyDriver>::new()
-        .with_entries(EPOLL_EVENTS)
+        .with_entries(WAITS)
         .enable_timer()
         .build()
 }
 
-/// Says once per process that the slower driver is used: all shards meet the same refusal.
+/// Says once per process that the other driver is used: all shards meet the same refusal.
 fn warn_of_epoll(error: &io::Error) {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {

@@ -5,13 +5,14 @@
 //!
 //! One pass of the loop (monoio drives it, there is no loop of ours) goes like this:
 //!
-//! 1. wait until something happens: a socket is ready, another thread calls [`Waker::wake`], a tick;
-//! 2. run the tasks that this woke. There is one per connection, parked until its socket is
-//!    readable; it receives into the shard's shared buffer and calls [`Handler::received`];
-//! 3. run one [`Handler::turn`], in which letters are taken and everything is sent.
+//! 1. wait until something happens: sockets are ready, which are one descriptor to wait for
+//!    ([`Readiness`](readiness::Readiness)); another thread calls [`Waker::wake`]; a tick;
+//! 2. run the tasks that this woke: those that accept and that answer wake-ups;
+//! 3. run one turn: receive from the sockets that are ready into the shard's shared buffer and call
+//!    [`Handler::received`], then [`Handler::turn`], in which letters are taken and everything is sent.
 //!
 //! So whatever arrives in one pass is answered in one turn, and what a turn sends to a connection
-//! can leave as one send. No task ever waits for another.
+//! can leave as one send. A connection is a descriptor and 12 bytes beside it: it has no task.
 
 mod accept_loop;
 mod descriptors;
@@ -19,13 +20,13 @@ mod driver;
 mod listener;
 mod polled;
 mod probe;
-mod read_loop;
+mod readiness;
+mod receive;
 mod shard;
 mod socket;
 mod sockets;
 mod turn_loop;
 mod wake;
-mod write_watch;
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use crate::base::io::Flow;
 use crate::base::slab::Key;
 
-pub use driver::{Driver, DriverChoice, RingSize, ShardSetup, StartError, run_shard};
+pub use driver::{Driver, DriverChoice, ShardSetup, StartError, run_shard};
 pub use listener::{ListenError, SharedAddress};
 pub use probe::{UringRefusal, probe_uring};
 pub use sockets::Sockets;
@@ -65,8 +66,7 @@ pub trait Handler: 'static {
     /// The socket that [`Sockets::watch_writable`] was asked to watch takes bytes again.
     fn writable(&mut self, conn: Key);
 
-    /// The tasks of the connection are gone and its descriptor has been given back: the key may be
-    /// used again.
+    /// The descriptor of the connection has been given back: the key may be used again.
     fn released(&mut self, conn: Key);
 
     /// The system could not give a socket (out of descriptors or memory). Accepting goes on by

@@ -2,30 +2,26 @@
 
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 
 use monoio::net::UnixStream;
 
-/// A descriptor that monoio waits on and that we read and write by direct system calls.
+/// A descriptor that monoio waits on and that we use by direct system calls.
 ///
 /// monoio lends readiness only through its own socket types. Its Unix stream is the smallest of
-/// them (8 bytes; its TCP stream keeps addresses and a second handle, some 100 bytes more per
-/// connection), and waiting does not care what is behind the descriptor: TCP sockets, listeners and
-/// event counters all go through here.
+/// them, and waiting does not care what is behind the descriptor: listeners, event counters and the
+/// set of all sockets go through here.
 #[derive(Debug)]
 pub(super) struct Polled {
     stream: UnixStream,
-    /// The descriptor of `stream`, kept beside it: a send then touches one cache line less.
-    fd: RawFd,
 }
 
 impl Polled {
     /// Hands `fd` to the event loop of this thread.
     pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
         let stream = UnixStream::from_std(StdUnixStream::from(fd))?;
-        let fd = stream.as_raw_fd();
-        Ok(Self { stream, fd })
+        Ok(Self { stream })
     }
 
     /// Waits until a read would not block.
@@ -35,11 +31,6 @@ impl Polled {
     pub(super) fn readable(&self) -> impl Future<Output = io::Result<()>> + '_ {
         self.stream.readable(false)
     }
-
-    /// Waits until a write would not block.
-    pub(super) fn writable(&self) -> impl Future<Output = io::Result<()>> + '_ {
-        self.stream.writable(false)
-    }
 }
 
 impl AsFd for Polled {
@@ -48,9 +39,9 @@ impl AsFd for Polled {
         reason = "monoio's streams lend only raw descriptors; this is the one place that borrows them"
     )]
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: `fd` was taken from `stream` in `new`, neither field is ever replaced, and `stream`
-        // keeps its descriptor open until it is dropped. The borrow ends before that, because it
-        // borrows `self`. The descriptor is not -1: it came out of an `OwnedFd`.
-        unsafe { BorrowedFd::borrow_raw(self.fd) }
+        // SAFETY: `stream` is never replaced, and keeps its descriptor open until it is dropped. The
+        // borrow ends before that, because it borrows `self`. The descriptor is not -1: it came out of
+        // an `OwnedFd`.
+        unsafe { BorrowedFd::borrow_raw(self.stream.as_raw_fd()) }
     }
 }

@@ -2,11 +2,10 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::{Future, poll_fn};
-use std::rc::Rc;
 use std::task::{Poll, Waker as TaskWaker};
 
 use super::Handler;
-use super::socket::Socket;
+use super::readiness::Readiness;
 use super::sockets::Sockets;
 use super::wake::Waker;
 use crate::base::limits::RECV_BUFFER_BYTES;
@@ -16,6 +15,7 @@ use crate::base::limits::RECV_BUFFER_BYTES;
 pub(super) struct Shard<H> {
     handler: RefCell<H>,
     sockets: Sockets,
+    readiness: Readiness,
     /// Where all connections receive: a connection that has nothing to read owns no buffer.
     buffer: RefCell<Box<[u8]>>,
     waker: Waker,
@@ -23,7 +23,6 @@ pub(super) struct Shard<H> {
     turn_loop: OnceCell<TaskWaker>,
     /// A turn will follow in this pass.
     turn_requested: Cell<bool>,
-    turns: Cell<u32>,
     /// The next wait returns at once, because the counter has been rung by the shard itself.
     rung: Cell<bool>,
     /// Tasks that stepped back for a turn.
@@ -35,15 +34,15 @@ pub(super) struct Shard<H> {
 }
 
 impl<H: Handler> Shard<H> {
-    pub(super) fn new(handler: H, waker: Waker) -> Self {
+    pub(super) fn new(handler: H, waker: Waker, readiness: Readiness) -> Self {
         Self {
             handler: RefCell::new(handler),
             sockets: Sockets::default(),
+            readiness,
             buffer: RefCell::new(vec![0; RECV_BUFFER_BYTES].into_boxed_slice()),
             waker,
             turn_loop: OnceCell::new(),
             turn_requested: Cell::new(false),
-            turns: Cell::new(0),
             rung: Cell::new(false),
             yielded: RefCell::new(Vec::new()),
             accept_loop: Cell::new(None),
@@ -54,6 +53,10 @@ impl<H: Handler> Shard<H> {
 
     pub(super) fn sockets(&self) -> &Sockets {
         &self.sockets
+    }
+
+    pub(super) fn readiness(&self) -> &Readiness {
+        &self.readiness
     }
 
     pub(super) fn waker(&self) -> &Waker {
@@ -83,13 +86,14 @@ impl<H: Handler> Shard<H> {
         self.tasks.get() > 0
     }
 
-    /// Gives the socket back and tells the handler. Only whoever holds it last may call this.
-    pub(super) fn release(&self, socket: Rc<Socket>) {
-        let conn = socket.key();
-        self.sockets.remove(conn);
-        debug_assert_eq!(Rc::strong_count(&socket), 1, "{conn:?} is still in use");
-        drop(socket);
-        self.with_handler(|handler| handler.released(conn));
+    /// Tells the handler of the connections that have been closed; whether there were any.
+    pub(super) fn release_closed(&self) -> bool {
+        let mut any = false;
+        while let Some(conn) = self.sockets.next_closed() {
+            any = true;
+            self.with_handler(|handler| handler.released(conn));
+        }
+        any
     }
 
     /// Asks for a turn in this pass of the loop. For tasks only: the turn loop asking itself would
@@ -110,13 +114,7 @@ impl<H: Handler> Shard<H> {
         // monoio gives the root future one and the same waker for its whole life.
         self.turn_loop.get_or_init(|| turn_loop.clone());
         self.turn_requested.set(false);
-        self.turns.set(self.turns.get().wrapping_add(1));
         self.waker.flag().unpark();
-    }
-
-    /// The number of the last turn; wraps.
-    pub(super) fn turns(&self) -> u32 {
-        self.turns.get()
     }
 
     /// Makes the next wait return at once, after it has looked at the sockets and the timers.

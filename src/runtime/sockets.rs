@@ -1,7 +1,6 @@
 //! The sockets of one shard, by key.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 
 use super::socket::Socket;
 use crate::base::io::SendOutcome;
@@ -9,15 +8,16 @@ use crate::base::slab::Key;
 
 /// The sockets of one shard: what a [`Handler`](super::Handler) acts upon during its turn.
 ///
-/// All methods return at once; what they set off happens in later passes of the loop. A key whose
-/// connection has been released does nothing.
+/// All methods return at once. A key whose connection has been closed does nothing.
 #[derive(Default)]
 pub struct Sockets {
     /// By slot. The key inside the socket tells whether the slot is still in the use that is meant.
-    table: RefCell<Vec<Option<Rc<Socket>>>>,
+    table: RefCell<Vec<Option<Socket>>>,
     open: Cell<usize>,
-    /// Sockets whose watch is to be started after the turn.
-    to_watch: RefCell<Vec<Rc<Socket>>>,
+    /// Those that may have bytes that no event will tell of, each once.
+    unread: RefCell<Vec<Key>>,
+    /// Those that are closed, until the handler has been told.
+    closed: RefCell<Vec<Key>>,
     accepting_stopped: Cell<bool>,
 }
 
@@ -32,24 +32,20 @@ impl Sockets {
     pub fn look_ahead(&self, slots: &[u32]) {
         let table = self.table.borrow();
         let sockets = slots.iter().filter_map(|slot| table.get(*slot as usize));
-        let open = sockets.flatten().filter(|socket| !socket.is_closing());
-        std::hint::black_box(open.count());
+        std::hint::black_box(sockets.flatten().count());
     }
 
     /// Has [`Handler::writable`](super::Handler::writable) called once, when the socket takes bytes
-    /// again. Asking twice is asking once.
+    /// again. Only after a send that did not take all: the kernel tells of no other.
     pub fn watch_writable(&self, conn: Key) {
-        let socket = self.get(conn).filter(|socket| !socket.is_closing());
-        if let Some(socket) = socket
-            && !socket.set_watched(true)
-        {
-            self.to_watch.borrow_mut().push(socket);
-        }
+        self.with(conn, Socket::watch);
     }
 
     /// Reads a paused connection again.
     pub fn resume(&self, conn: Key) {
-        self.with(conn, Socket::resume);
+        if self.with(conn, Socket::resume) == Some(true) {
+            self.receive_again(conn);
+        }
     }
 
     /// Sends FIN after everything sent so far; reading goes on.
@@ -61,12 +57,15 @@ impl Sockets {
     /// unread: the kernel answers those with a reset. So after a last message, send FIN, read until
     /// the peer's, and close then.
     pub fn close(&self, conn: Key) {
-        self.with(conn, Socket::close);
+        if self.take(conn).is_some() {
+            self.closed.borrow_mut().push(conn);
+        }
     }
 
     /// Ends the connection with a RST, dropping everything the peer has not taken.
     pub fn reset(&self, conn: Key) {
-        self.with(conn, Socket::reset);
+        self.with(conn, Socket::abandon);
+        self.close(conn);
     }
 
     /// Accepts what is queued already, then closes the listener.
@@ -84,7 +83,7 @@ impl Sockets {
         self.accepting_stopped.get()
     }
 
-    pub(super) fn insert(&self, socket: Rc<Socket>) {
+    pub(super) fn insert(&self, socket: Socket) {
         let slot = socket.key().slot as usize;
         let mut table = self.table.borrow_mut();
         if table.len() <= slot {
@@ -98,33 +97,47 @@ impl Sockets {
         self.open.set(self.open.get() + 1);
     }
 
-    pub(super) fn remove(&self, conn: Key) {
-        if let Some(place) = self.table.borrow_mut().get_mut(conn.slot as usize)
-            && place.take_if(|socket| socket.key() == conn).is_some()
-        {
-            self.open.set(self.open.get() - 1);
-        }
-    }
-
     pub(super) fn close_all(&self) {
-        for socket in self.table.borrow().iter().flatten() {
-            socket.close();
+        let keys = |table: &[Option<Socket>]| table.iter().flatten().map(Socket::key).collect();
+        let all: Vec<Key> = keys(&self.table.borrow());
+        for conn in all {
+            self.close(conn);
         }
     }
 
-    pub(super) fn next_to_watch(&self) -> Option<Rc<Socket>> {
-        self.to_watch.borrow_mut().pop()
+    /// Has it read in the next turn, whether or not there is an event.
+    pub(super) fn receive_again(&self, conn: Key) {
+        if self.with(conn, Socket::set_unread) == Some(false) {
+            self.unread.borrow_mut().push(conn);
+        }
     }
 
-    fn get(&self, conn: Key) -> Option<Rc<Socket>> {
-        let table = self.table.borrow();
-        let socket = table.get(conn.slot as usize)?.as_ref()?;
-        (socket.key() == conn).then(|| Rc::clone(socket))
+    pub(super) fn has_unread(&self) -> bool {
+        !self.unread.borrow().is_empty()
     }
 
-    fn with<T>(&self, conn: Key, act: impl FnOnce(&Socket) -> T) -> Option<T> {
+    /// Those that are to be read in this turn.
+    pub(super) fn take_unread(&self) -> Vec<Key> {
+        self.unread.take()
+    }
+
+    /// One that is closed, for its handler to be told.
+    pub(super) fn next_closed(&self) -> Option<Key> {
+        self.closed.borrow_mut().pop()
+    }
+
+    /// Acts on a socket, unless it is closed.
+    pub(super) fn with<T>(&self, conn: Key, act: impl FnOnce(&Socket) -> T) -> Option<T> {
         let table = self.table.borrow();
         let socket = table.get(conn.slot as usize)?.as_ref()?;
         (socket.key() == conn).then(|| act(socket))
+    }
+
+    fn take(&self, conn: Key) -> Option<Socket> {
+        let mut table = self.table.borrow_mut();
+        let place = table.get_mut(conn.slot as usize)?;
+        let socket = place.take_if(|socket| socket.key() == conn)?;
+        self.open.set(self.open.get() - 1);
+        Some(socket)
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use monoio::time::{Instant, Sleep, sleep};
 
+use super::receive::receive_all;
 use super::shard::Shard;
-use super::write_watch::write_watch;
 use super::{Handler, Turn};
 use crate::base::wheel::TICK_MS;
 
@@ -32,19 +32,38 @@ pub(super) async fn turn_loop<H: Handler>(shard: Rc<Shard<H>>) {
         sleep: pin!(sleep(TICK)),
         rings_at: Instant::now(),
     };
+    let mut changed = pin!(shard.readiness().changed());
+    // Whether `changed` is over; it must not be polled again then.
+    let mut has_changed = false;
+    let mut events = Vec::new();
     let mut exit_ticks = 0;
     poll_fn(|context| {
         shard.begin_turn(context.waker());
         let ticks = take_ticks(tick.as_mut(), context);
         if !shard.is_exiting() {
+            events.clear();
+            if has_changed || changed.as_mut().poll(context).is_ready() {
+                changed.set(shard.readiness().changed());
+                shard.readiness().take(&mut events);
+            }
+            receive_all(&shard, &events);
+            shard.release_closed();
             if let Some(pause) = run_turns(&shard)
                 && alarm.set(pause, context) == Poll::Ready(())
             {
                 shard.ring();
             }
-            start_watches(&shard);
+            see_to_the_rest(&shard);
+            // Under epoll this is over at once where there is more; a wait that failed is tried again at
+            // the next tick.
+            let waited = changed.as_mut().poll(context);
+            has_changed = waited.is_ready();
+            if matches!(waited, Poll::Ready(Ok(()))) {
+                shard.ring();
+            }
             return Poll::Pending;
         }
+        shard.release_closed();
         exit_ticks += ticks;
         if !shard.has_tasks() {
             return Poll::Ready(());
@@ -119,11 +138,10 @@ fn run_turns<H: Handler>(shard: &Shard<H>) -> Option<Duration> {
     None
 }
 
-/// Starts what the turn asked for. Not at once, because a task needs the shard, which a
-/// [`Sockets`](super::Sockets) does not know.
-fn start_watches<H: Handler>(shard: &Rc<Shard<H>>) {
-    while let Some(socket) = shard.sockets().next_to_watch() {
-        shard.spawn(write_watch(Rc::clone(shard), socket));
+/// Sees to what the turn left to be done.
+fn see_to_the_rest<H: Handler>(shard: &Shard<H>) {
+    if shard.release_closed() || shard.sockets().has_unread() {
+        shard.ring();
     }
     if shard.is_accepting_stopped() {
         shard.wake_accept_loop();

@@ -58,6 +58,9 @@ pub(super) fn accept_fix(error: &io::Error) -> &'static str {
             "raise the limit of open files (ulimit -Hn, LimitNOFILE=), or lower --max-connections"
         }
         Some(Errno::NFILE) => "raise the system's limit of open files (sysctl fs.file-max)",
+        Some(Errno::NOSPC) => {
+            "raise the limit of watched sockets (sysctl fs.epoll.max_user_watches)"
+        }
         _ => "see what uses up the kernel's memory, or lower --max-connections",
     }
 }

@@ -23,7 +23,7 @@ use crate::engine::context_memory::ContextMemory;
 use crate::engine::interest::Interest;
 use crate::engine::mailbox::{Inbox, Mesh, connect};
 use crate::engine::shard::{Shard, ShardConfig};
-use crate::runtime::{Driver, RingSize, ShardSetup, SharedAddress, StartError, Waker, run_shard};
+use crate::runtime::{Driver, ShardSetup, SharedAddress, StartError, Waker, run_shard};
 
 /// What the shards and the control thread have in common.
 #[derive(Clone)]
@@ -123,7 +123,6 @@ pub(super) fn start_shards(
             .map(|cpus| cpus[id.index() % cpus.len()]);
         let shard_setup = ShardSetup {
             driver: config.driver,
-            ring: RingSize::default(),
             cpu: pinned_to,
             address: Arc::clone(&address),
             has_own_descriptors: config.private_fd_tables,

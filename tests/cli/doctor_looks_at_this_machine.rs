@@ -24,6 +24,7 @@ fn every_check_has_a_line_without_colours_in_a_pipe() {
         "memlock",
         "nofile",
         "file-max",
+        "epoll watches",
         "somaxconn",
         "syncookies",
         "port range",

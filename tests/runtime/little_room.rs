@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use shardcast::base::io::SendOutcome;
-use shardcast::runtime::{DriverChoice, RingSize, SharedAddress};
+use shardcast::runtime::SharedAddress;
 
-use crate::support::{ANY_PORT, Server, address, has_uring, on_each_driver, pattern};
+use crate::support::{ANY_PORT, Server, on_each_driver, pattern};
 
 #[test]
 fn sends_that_are_taken_in_part_bring_everything_in_order() {
@@ -49,41 +49,32 @@ fn sends_that_are_taken_in_part_bring_everything_in_order() {
     });
 }
 
-/// Entries of each queue of a small ring: monoio makes none smaller.
-const ENTRIES: u32 = 256;
-
-/// Connections that are active at a time, several times what a queue holds.
-const CROWD: usize = 900;
+/// Connections that are active at a time: more than one turn takes.
+const CROWD: usize = 1_100;
 
 #[test]
-fn ring_of_few_entries_serves_a_crowd_that_is_active_at_once() {
-    if !has_uring() {
-        eprintln!("io_uring is not available here: there is no ring to be small");
-        return;
-    }
-    let ring = RingSize {
-        submissions: ENTRIES,
-        completions: ENTRIES,
-    };
-    let server = Server::start_with(DriverChoice::Uring, address(), None, ring).unwrap();
-    for round in 0..3 {
-        let mut clients: Vec<TcpStream> = (0..CROWD).map(|_| server.connect()).collect();
-        for exchange in 0..10 {
-            // The shard looks again when all have written: all of them complete at once.
-            let (go, gone) = channel();
-            server.post(move |_, _| gone.recv().unwrap());
-            for (number, client) in clients.iter_mut().enumerate() {
-                write!(client, "{round}:{exchange}:{number:03}").unwrap();
+fn crowd_that_is_active_at_once_is_served_whole() {
+    on_each_driver(|driver| {
+        let server = Server::start(driver);
+        for round in 0..2 {
+            let mut clients: Vec<TcpStream> = (0..CROWD).map(|_| server.connect()).collect();
+            for exchange in 0..10 {
+                // The shard looks again when all have written: all of them are ready at once.
+                let (go, gone) = channel();
+                server.post(move |_, _| gone.recv().unwrap());
+                for (number, client) in clients.iter_mut().enumerate() {
+                    write!(client, "{round}:{exchange}:{number:04}").unwrap();
+                }
+                go.send(()).unwrap();
+                for (number, client) in clients.iter_mut().enumerate() {
+                    let mut answer = [0; 8];
+                    client.read_exact(&mut answer).unwrap();
+                    assert_eq!(answer, format!("{round}:{exchange}:{number:04}").as_bytes());
+                }
             }
-            go.send(()).unwrap();
-            for (number, client) in clients.iter_mut().enumerate() {
-                let mut answer = [0; 7];
-                client.read_exact(&mut answer).unwrap();
-                assert_eq!(answer, format!("{round}:{exchange}:{number:03}").as_bytes());
-            }
+            assert_eq!(server.ask(|_, sockets| sockets.open()), CROWD);
+            drop(clients);
+            while server.ask(|_, sockets| sockets.open()) > 0 {}
         }
-        assert_eq!(server.ask(|_, sockets| sockets.open()), CROWD);
-        drop(clients);
-        while server.ask(|_, sockets| sockets.open()) > 0 {}
-    }
+    });
 }

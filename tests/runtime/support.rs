@@ -13,8 +13,8 @@ use shardcast::base::io::{Flow, SendOutcome};
 use shardcast::base::limits::RECVS_PER_TURN;
 use shardcast::base::slab::{Key, Slab};
 use shardcast::runtime::{
-    Driver, DriverChoice, Handler, ReadEnd, RingSize, ShardSetup, SharedAddress, Sockets,
-    StartError, Turn, Waker, run_shard,
+    Driver, DriverChoice, Handler, ReadEnd, ShardSetup, SharedAddress, Sockets, StartError, Turn,
+    Waker, run_shard,
 };
 
 /// After this a test has failed.
@@ -209,22 +209,12 @@ impl Server {
         address: Arc<SharedAddress>,
         cpu: Option<usize>,
     ) -> Result<Self, StartError> {
-        Self::start_with(driver, address, cpu, RingSize::default())
-    }
-
-    pub(crate) fn start_with(
-        driver: DriverChoice,
-        address: Arc<SharedAddress>,
-        cpu: Option<usize>,
-        ring: RingSize,
-    ) -> Result<Self, StartError> {
         let waker = Waker::new().unwrap();
         let shared = Arc::new(Shared::default());
         let (tell, events) = channel();
         let (tell_started, started) = channel();
         let setup = ShardSetup {
             driver,
-            ring,
             cpu,
             address: Arc::clone(&address),
             has_own_descriptors: false,

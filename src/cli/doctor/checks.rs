@@ -87,6 +87,7 @@ pub(super) fn examine(facts: &Facts, ring: &Ring, plan: &Planned) -> Vec<Finding
         memlock(facts, shards),
         files::nofile(facts, (shards, tables), connections),
         files::file_max(facts, (shards, tables), connections),
+        files::epoll_watches(facts, connections),
         network::somaxconn(facts),
         network::syncookies(facts),
         network::port_range(facts, &ports),
@@ -208,9 +209,9 @@ fn seccomp(facts: &Facts, ring: &Ring) -> Finding {
     }
 }
 
-/// What one shard's ring takes: 4,096 submissions of 64 bytes with their indexes, and 32,768
-/// completions of 16 bytes.
-const RING_BYTES: u64 = 4_096 * (64 + 4) + 32_768 * 16;
+/// What one shard's ring takes: 256 submissions of 64 bytes with their indexes, and 512 completions
+/// of 16 bytes.
+const RING_BYTES: u64 = 256 * (64 + 4) + 512 * 16;
 
 fn memlock(facts: &Facts, shards: usize) -> Finding {
     const NAME: &str = "memlock";

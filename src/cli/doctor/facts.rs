@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) nr_open: Option<u64>,
     /// Open files of all processes together.
     pub(super) file_max: Option<u64>,
+    /// Sockets that all processes of one user may wait for by epoll.
+    pub(super) epoll_watches: Option<u64>,
     /// The longest queue of connections that wait to be accepted.
     pub(super) somaxconn: Option<u64>,
     /// 0: a full queue of half-open connections turns away; 1: it sends cookies; 2: always.
@@ -76,6 +78,7 @@ impl Facts {
             nofile: limit(&limits, "Max open files"),
             nr_open: files.number("proc/sys/fs/nr_open"),
             file_max: files.number("proc/sys/fs/file-max"),
+            epoll_watches: files.number("proc/sys/fs/epoll/max_user_watches"),
             somaxconn: files.number("proc/sys/net/core/somaxconn"),
             syncookies: files.number("proc/sys/net/ipv4/tcp_syncookies"),
             tcp_pages: files
@@ -241,6 +244,7 @@ Max locked memory         8388608              unlimited            bytes
                 ("proc/self/limits", LIMITS),
                 ("proc/sys/fs/nr_open", "1048576\n"),
                 ("proc/sys/fs/file-max", "9223372036854775807\n"),
+                ("proc/sys/fs/epoll/max_user_watches", "1802423\n"),
                 ("proc/sys/net/core/somaxconn", "128\n"),
                 ("proc/sys/net/core/wmem_max", "212992\n"),
                 ("proc/sys/net/ipv4/tcp_syncookies", "1\n"),
@@ -271,6 +275,7 @@ Max locked memory         8388608              unlimited            bytes
             }),
             nr_open: Some(1_048_576),
             file_max: Some(9_223_372_036_854_775_807),
+            epoll_watches: Some(1_802_423),
             somaxconn: Some(128),
             syncookies: Some(1),
             tcp_pages: Some(383_869),

@@ -95,3 +95,19 @@ fn number(limit: u64) -> String {
         limit.to_string()
     }
 }
+
+/// Each connection is watched for what comes, for which the kernel has a limit of its own.
+pub(super) fn epoll_watches(facts: &Facts, connections: Option<usize>) -> Finding {
+    const NAME: &str = "epoll watches";
+    let Some(most) = facts.epoll_watches else {
+        return Finding::unknown(NAME);
+    };
+    let needed = connections.unwrap_or(0) as u64;
+    if most >= needed {
+        return Finding::ok(NAME, format!("{most} for each user"));
+    }
+    let found = format!("{most} for each user, and max-connections is {needed}");
+    // Whatever else runs as this user needs some too.
+    let fix = format!("sysctl -w fs.epoll.max_user_watches={}", needed * 2);
+    Finding::warn(NAME, found, fix)
+}

@@ -42,7 +42,7 @@ fn machine_with_room_for_all_connections_has_nothing_to_mend() {
 #[test]
 fn each_limit_below_the_connections_is_found_with_the_value_it_needs() {
     type Change = fn(&mut Facts);
-    let cases: [(Change, &str, &str, &str); 5] = [
+    let cases: [(Change, &str, &str, &str); 6] = [
         (
             |facts| facts.nofile.as_mut().unwrap().hard = 1_048_576,
             "nofile",
@@ -63,6 +63,12 @@ fn each_limit_below_the_connections_is_found_with_the_value_it_needs() {
             "file-max",
             "800000 on the whole machine, and the server may need 1062612",
             "fs.file-max=4250448",
+        ),
+        (
+            |facts| facts.epoll_watches = Some(400_000),
+            "epoll watches",
+            "400000 for each user, and max-connections is 1000000",
+            "fs.epoll.max_user_watches=2000000",
         ),
         (
             |facts| {
