@@ -22,6 +22,9 @@ pub const RECVS_PER_TURN: usize = 4;
 /// Sends of one flush before the shard looks at its sockets again: about 4 ms of sending.
 pub const SENDS_PER_FLUSH: usize = 1_024;
 
+/// Sends that a flush has the kernel do at once: one system call where there is a ring.
+pub const SENDS_AT_ONCE: usize = 256;
+
 /// Bytes of the turn log above which a flush finishes whatever its budget says, so that the log of
 /// a shard that cannot keep up stays bounded.
 pub const TURN_LOG_BYTES_HIGH: usize = 4 * 1024 * 1024;

@@ -7,7 +7,7 @@ use super::outbox::{Outbox, Push};
 use super::shard::Shard;
 use super::turn_log::{EntryId, FrameKind, Pending};
 use crate::base::io::{SendOutcome, SocketOp};
-use crate::base::limits::{BackpressurePolicy, TURN_LOG_BYTES_HIGH};
+use crate::base::limits::{BackpressurePolicy, SENDS_AT_ONCE, TURN_LOG_BYTES_HIGH};
 use crate::base::slab::Key;
 use crate::base::time::Now;
 use crate::codec::ws::write_close;
@@ -19,6 +19,15 @@ const LOOK_AHEAD: usize = 16;
 pub trait Sink {
     /// Sends what can be sent without waiting.
     fn send(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome;
+
+    /// The same for several, each connection once; adds the outcome of each to `outcomes`, in their order.
+    fn send_all<'a>(
+        &mut self,
+        sends: impl ExactSizeIterator<Item = (Key, &'a [u8])>,
+        outcomes: &mut Vec<SendOutcome>,
+    ) {
+        outcomes.extend(sends.map(|(conn, bytes)| self.send(conn, bytes)));
+    }
 
     /// The connections of these slots are most likely sent to next.
     fn look_ahead(&self, _slots: &[u32]) {}
@@ -35,20 +44,18 @@ impl Shard {
             sends_left = sends_left.saturating_sub(1);
         }
         self.delay.open(now, self.wants_flush(), &mut self.log);
-        let mut looked_at = 0;
         while self.log.is_dirty() {
-            if looked_at == 0 {
-                looked_at = self.look_ahead(sink);
-            }
-            looked_at -= 1;
-            if sends_left == 0 && self.log.bytes() < TURN_LOG_BYTES_HIGH {
+            let room = if self.wants_flush() {
+                usize::MAX
+            } else {
+                sends_left
+            };
+            if room == 0 {
                 return false;
             }
-            if let Some((slot, list)) = self.log.next_dirty()
-                && self.flush_list(now, slot, list, sink)
-            {
-                sends_left = sends_left.saturating_sub(1);
-            }
+            let sends = self.gather_sends(now, room.min(SENDS_AT_ONCE), sink);
+            self.send_gathered(now, sink);
+            sends_left = sends_left.saturating_sub(sends);
         }
         if self.delay.close(now) {
             self.log.clear();
@@ -87,7 +94,54 @@ impl Shard {
         slots.len()
     }
 
-    /// Sends a list, or keeps it where it cannot be sent; `false` if it must wait.
+    /// Gathers lists to be sent, as many as there is room for; how many sends those are, with what had to be
+    /// sent or kept meanwhile.
+    ///
+    /// Each connection is there once, since what follows on a send that was cut short must wait: so when
+    /// something new is to be sent to anybody, that is for the next time.
+    fn gather_sends(&mut self, now: Now, room: usize, sink: &mut impl Sink) -> usize {
+        let (mut sends, mut looked_at) = (0, 0);
+        let dirty = self.log.dirty_count();
+        while sends < room && self.log.is_dirty() && self.log.dirty_count() == dirty {
+            if looked_at == 0 {
+                looked_at = self.look_ahead(sink);
+            }
+            looked_at -= 1;
+            if let Some((slot, list)) = self.log.next_dirty()
+                && self.flush_list(now, slot, list, sink)
+            {
+                sends += 1;
+            }
+        }
+        sends
+    }
+
+    /// Sends what is gathered, all of it at once.
+    fn send_gathered(&mut self, now: Now, sink: &mut impl Sink) {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let mut outcomes = std::mem::take(&mut self.outcomes);
+        let log = &self.log;
+        let sends = gathered.iter().map(|(key, list)| (*key, log.joined(*list)));
+        sink.send_all(sends, &mut outcomes);
+        for ((key, list), outcome) in gathered.drain(..).zip(outcomes.drain(..)) {
+            match outcome {
+                SendOutcome::Sent(sent) => {
+                    self.count_send(sent);
+                    if sent == self.log.joined(list).len() {
+                        self.finish(key);
+                    } else {
+                        self.keep_from(now, key, list, sent);
+                    }
+                }
+                SendOutcome::Blocked => self.keep_from(now, key, list, 0),
+                SendOutcome::Failed => self.fail(key),
+            }
+        }
+        self.gathered = gathered;
+        self.outcomes = outcomes;
+    }
+
+    /// Has a list sent, or keeps it where it cannot be; `false` if it must wait.
     fn flush_list(&mut self, now: Now, slot: u32, list: Pending, sink: &mut impl Sink) -> bool {
         let Some(key) = self.conns.key_at(slot) else {
             return true;
@@ -108,20 +162,8 @@ impl Shard {
             self.flush_sealed(now, key, list, sink);
             return true;
         }
-        let bytes = self.log.contiguous(list);
-        let len = bytes.len();
-        match sink.send(key, bytes) {
-            SendOutcome::Sent(sent) => {
-                self.count_send(sent);
-                if sent == len {
-                    self.finish(key);
-                } else {
-                    self.keep_from(now, key, list, sent);
-                }
-            }
-            SendOutcome::Blocked => self.keep_from(now, key, list, 0),
-            SendOutcome::Failed => self.fail(key),
-        }
+        self.log.join(list);
+        self.gathered.push((key, list));
         true
     }
 

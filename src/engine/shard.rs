@@ -36,11 +36,11 @@ use super::mailbox::Mesh;
 use super::publication::AppId;
 use super::stats::Stats;
 use super::topic_table::{Subscriptions, TopicTable};
-use super::turn_log::{FrameKind, TurnLog};
+use super::turn_log::{FrameKind, Pending, TurnLog};
 use super::wire::Scratch;
 use super::write_delay::WriteDelay;
 use crate::base::ids::{ConnAddress, ConnId, IdKey, ShardId, Ulid, UlidGenerator};
-use crate::base::io::{Flow, SocketOp};
+use crate::base::io::{Flow, SendOutcome, SocketOp};
 use crate::base::limits::HandshakeLimits;
 use crate::base::random::Random;
 use crate::base::slab::{Key, Slab};
@@ -121,6 +121,9 @@ pub struct Shard {
     /// Buffers kept for reuse.
     pub(super) spare_frames: Vec<u8>,
     pub(super) gather: Vec<u8>,
+    /// Lists that are about to be sent, and what became of them.
+    pub(super) gathered: Vec<(Key, Pending)>,
+    pub(super) outcomes: Vec<SendOutcome>,
     pub(super) due: Vec<Key>,
 }
 
@@ -176,6 +179,8 @@ impl Shard {
             unsealed: Vec::new(),
             spare_frames: Vec::new(),
             gather: Vec::new(),
+            gathered: Vec::new(),
+            outcomes: Vec::new(),
             due: Vec::new(),
             random,
         }

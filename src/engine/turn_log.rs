@@ -188,6 +188,11 @@ impl TurnLog {
         }
     }
 
+    /// How often a connection without a list has got one in this turn.
+    pub(super) fn dirty_count(&self) -> usize {
+        self.dirty.len()
+    }
+
     /// The slots that [`next_dirty`](Self::next_dirty) comes to next, `max` at most. Some of them may have nothing to be
     /// sent any more.
     pub(super) fn next_slots(&self, max: usize) -> &[u32] {
@@ -233,22 +238,29 @@ impl TurnLog {
         (list != EMPTY).then_some(Pending(list))
     }
 
-    /// A list's bytes in one piece; copied together at most once, whoever has it.
-    pub fn contiguous(&mut self, pending: Pending) -> &[u8] {
+    /// Sees to it that a list's bytes lie in one piece; they are copied together at most once, whoever has it.
+    pub fn join(&mut self, pending: Pending) {
         let list = &self.lists[pending.0 as usize];
-        if let Some(span) = &list.span {
-            return &self.bytes[span.clone()];
+        if list.span.is_some() || list.batch.is_some() {
+            return;
         }
-        if list.batch.is_none() {
-            let start = self.batches.len();
-            for entry in self.entries_of(pending) {
-                let span = self.entries[entry.0 as usize].span.clone();
-                self.batches.extend_from_slice(&self.bytes[span]);
-            }
-            self.lists[pending.0 as usize].batch = Some(start..self.batches.len());
+        let start = self.batches.len();
+        for entry in self.entries_of(pending) {
+            let span = self.entries[entry.0 as usize].span.clone();
+            self.batches.extend_from_slice(&self.bytes[span]);
         }
-        let batch = self.lists[pending.0 as usize].batch.clone();
-        &self.batches[batch.expect("made above")]
+        self.lists[pending.0 as usize].batch = Some(start..self.batches.len());
+    }
+
+    /// The bytes of a list that has been [joined](Self::join).
+    #[must_use]
+    pub fn joined(&self, pending: Pending) -> &[u8] {
+        let list = &self.lists[pending.0 as usize];
+        match (&list.span, &list.batch) {
+            (Some(span), _) => &self.bytes[span.clone()],
+            (None, Some(batch)) => &self.batches[batch.clone()],
+            (None, None) => panic!("a list is joined before its bytes are looked at"),
+        }
     }
 
     /// A list's entries, first one first.
@@ -329,7 +341,11 @@ mod tests {
     fn flush(log: &mut TurnLog) -> Vec<(u32, String)> {
         let mut sent = Vec::new();
         while let Some((slot, list)) = log.next_dirty() {
-            let text = String::from_utf8(log.contiguous(list).to_vec()).expect("text");
+            let text = String::from_utf8({
+                log.join(list);
+                log.joined(list).to_vec()
+            })
+            .expect("text");
             sent.push((slot, text));
         }
         log.clear();

@@ -183,7 +183,8 @@ impl Shard {
         let is_closing = !conn.is_open();
         let wire = conn.wire.as_mut().filter(|wire| !wire.keeps_own())?;
         let session = wire.tls.as_mut()?;
-        let plain = self.log.contiguous(list);
+        self.log.join(list);
+        let plain = self.log.joined(list);
         if plain.len() > OUTBOX_GATHER_BYTES {
             return None;
         }

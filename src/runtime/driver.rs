@@ -18,7 +18,9 @@ use super::descriptors::keep_to_oneself;
 use super::listener::{ListenError, SharedAddress};
 use super::polled::Polled;
 use super::readiness::Readiness;
+use super::send_ring::SendRing;
 use super::shard::Shard;
+use super::sockets::Sockets;
 use super::turn_loop::turn_loop;
 use super::wake::{Waker, wake_loop};
 
@@ -118,28 +120,35 @@ pub fn run_shard<H: Handler>(
         DriverChoice::Uring => Some(build_uring().map_err(StartError::Uring)?),
         DriverChoice::Auto => build_uring().map_err(|error| warn_of_epoll(&error)).ok(),
     };
-    if let Some((mut runtime, flags)) = uring {
+    if let Some(uring) = uring {
+        let mut runtime = uring.runtime;
         let listener = setup.address.listen()?;
-        let serving = serve(handler, setup.waker, listener, || {
-            started(Driver::Uring(flags))
-        });
-        runtime.block_on(serving)
+        let sockets = Sockets::new(Some(uring.sends));
+        let started = || started(Driver::Uring(uring.flags));
+        runtime.block_on(serve(handler, setup.waker, sockets, listener, started))
     } else {
         let mut runtime = build_epoll().map_err(StartError::Epoll)?;
         let listener = setup.address.listen()?;
-        let serving = serve(handler, setup.waker, listener, || started(Driver::Epoll));
-        runtime.block_on(serving)
+        let started = || started(Driver::Epoll);
+        runtime.block_on(serve(
+            handler,
+            setup.waker,
+            Sockets::default(),
+            listener,
+            started,
+        ))
     }
 }
 
 async fn serve<H: Handler>(
     handler: H,
     waker: Waker,
+    sockets: Sockets,
     listener: TcpListener,
     started: impl FnOnce(),
 ) -> Result<(), StartError> {
     let readiness = Readiness::new().map_err(StartError::Epoll)?;
-    let shard = Rc::new(Shard::new(handler, waker, readiness));
+    let shard = Rc::new(Shard::new(handler, waker, readiness, sockets));
     let listener = Polled::new(OwnedFd::from(listener)).map_err(StartError::Register)?;
     let counter = shard.waker().polled().map_err(StartError::Register)?;
     started();
@@ -192,18 +201,33 @@ impl RingFlags {
     }
 }
 
-type UringRuntime = Runtime<TimeDriver<IoUringDriver>>;
+/// What a shard has of io_uring.
+struct Uring {
+    runtime: Runtime<TimeDriver<IoUringDriver>>,
+    sends: SendRing,
+    flags: &'static str,
+}
 
-fn build_uring() -> io::Result<(UringRuntime, &'static str)> {
-    let mut refusal = io::Error::from(Errno::INVAL);
-    for flags in RING_FLAGS {
-        let built = RuntimeBuilder::<IoUringDriver>::new()
+impl Uring {
+    fn build(flags: &RingFlags) -> io::Result<Self> {
+        let runtime = RuntimeBuilder::<IoUringDriver>::new()
             .with_entries(WAITS)
             .uring_builder(flags.builder())
             .enable_timer()
-            .build();
-        match built {
-            Ok(runtime) => return Ok((runtime, flags.text)),
+            .build()?;
+        Ok(Self {
+            runtime,
+            sends: SendRing::new(flags)?,
+            flags: flags.text,
+        })
+    }
+}
+
+fn build_uring() -> io::Result<Uring> {
+    let mut refusal = io::Error::from(Errno::INVAL);
+    for flags in &RING_FLAGS {
+        match Uring::build(flags) {
+            Ok(uring) => return Ok(uring),
             Err(error) => refusal = error,
         }
         if Errno::from_io_error(&refusal) != Some(Errno::INVAL) {

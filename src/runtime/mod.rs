@@ -22,6 +22,7 @@ mod polled;
 mod probe;
 mod readiness;
 mod receive;
+mod send_ring;
 mod shard;
 mod socket;
 mod sockets;

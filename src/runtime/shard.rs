@@ -34,10 +34,10 @@ pub(super) struct Shard<H> {
 }
 
 impl<H: Handler> Shard<H> {
-    pub(super) fn new(handler: H, waker: Waker, readiness: Readiness) -> Self {
+    pub(super) fn new(handler: H, waker: Waker, readiness: Readiness, sockets: Sockets) -> Self {
         Self {
             handler: RefCell::new(handler),
-            sockets: Sockets::default(),
+            sockets,
             readiness,
             buffer: RefCell::new(vec![0; RECV_BUFFER_BYTES].into_boxed_slice()),
             waker,

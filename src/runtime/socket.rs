@@ -1,7 +1,7 @@
 //! One connection's socket: its descriptor, and what is to happen with it.
 
 use std::cell::Cell;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -133,5 +133,11 @@ impl Socket {
             self.reading.set(Reading::On);
         }
         was_paused
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }

@@ -1,7 +1,9 @@
 //! The sockets of one shard, by key.
 
 use std::cell::{Cell, RefCell};
+use std::os::fd::AsFd;
 
+use super::send_ring::SendRing;
 use super::socket::Socket;
 use crate::base::io::SendOutcome;
 use crate::base::slab::Key;
@@ -19,13 +21,46 @@ pub struct Sockets {
     /// Those that are closed, until the handler has been told.
     closed: RefCell<Vec<Key>>,
     accepting_stopped: Cell<bool>,
+    /// Where there is io_uring.
+    ring: RefCell<Option<SendRing>>,
 }
 
+/// Fewer sends than this take less time one by one.
+const RING_SENDS_MIN: usize = 2;
+
 impl Sockets {
+    /// No sockets, which are sent to through this ring if there is one.
+    pub(super) fn new(ring: Option<SendRing>) -> Self {
+        Self {
+            ring: RefCell::new(ring),
+            ..Self::default()
+        }
+    }
+
     /// Sends what the kernel takes without waiting: one system call.
     pub fn send(&self, conn: Key, bytes: &[u8]) -> SendOutcome {
         self.with(conn, |socket| socket.send(bytes))
             .unwrap_or(SendOutcome::Failed)
+    }
+
+    /// Sends to each of these, each connection once and at most
+    /// [`SENDS_AT_ONCE`](crate::base::limits::SENDS_AT_ONCE), what the kernel takes without waiting: in one
+    /// system call where there is a ring. Adds each outcome to `outcomes`, in their order.
+    pub fn send_all<'a>(
+        &self,
+        sends: impl ExactSizeIterator<Item = (Key, &'a [u8])>,
+        outcomes: &mut Vec<SendOutcome>,
+    ) {
+        let mut ring = self.ring.borrow_mut();
+        let Some(ring) = ring.as_mut().filter(|_| sends.len() >= RING_SENDS_MIN) else {
+            outcomes.extend(sends.map(|(conn, bytes)| self.send(conn, bytes)));
+            return;
+        };
+        outcomes.resize(outcomes.len() + sends.len(), SendOutcome::Failed);
+        let first = outcomes.len() - sends.len();
+        let table = self.table.borrow();
+        let sends = sends.map(|(conn, bytes)| (find(&table, conn).map(AsFd::as_fd), bytes));
+        ring.send_all(sends, &mut outcomes[first..]);
     }
 
     /// Has the sockets of these slots fetched into the caches, as they are about to be used.
@@ -128,9 +163,7 @@ impl Sockets {
 
     /// Acts on a socket, unless it is closed.
     pub(super) fn with<T>(&self, conn: Key, act: impl FnOnce(&Socket) -> T) -> Option<T> {
-        let table = self.table.borrow();
-        let socket = table.get(conn.slot as usize)?.as_ref()?;
-        (socket.key() == conn).then(|| act(socket))
+        find(&self.table.borrow(), conn).map(act)
     }
 
     fn take(&self, conn: Key) -> Option<Socket> {
@@ -140,4 +173,9 @@ impl Sockets {
         self.open.set(self.open.get() - 1);
         Some(socket)
     }
+}
+
+fn find(table: &[Option<Socket>], conn: Key) -> Option<&Socket> {
+    let socket = table.get(conn.slot as usize)?.as_ref()?;
+    (socket.key() == conn).then_some(socket)
 }

@@ -99,6 +99,14 @@ impl Sink for SocketSink<'_> {
         self.0.send(conn, bytes)
     }
 
+    fn send_all<'a>(
+        &mut self,
+        sends: impl ExactSizeIterator<Item = (Key, &'a [u8])>,
+        outcomes: &mut Vec<SendOutcome>,
+    ) {
+        self.0.send_all(sends, outcomes);
+    }
+
     fn look_ahead(&self, slots: &[u32]) {
         self.0.look_ahead(slots);
     }

@@ -9,5 +9,6 @@ mod closing;
 mod drivers;
 mod echo;
 mod little_room;
+mod sending;
 mod support;
 mod waking;

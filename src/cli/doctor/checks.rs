@@ -209,9 +209,9 @@ fn seccomp(facts: &Facts, ring: &Ring) -> Finding {
     }
 }
 
-/// What one shard's ring takes: 256 submissions of 64 bytes with their indexes, and 512 completions
-/// of 16 bytes.
-const RING_BYTES: u64 = 256 * (64 + 4) + 512 * 16;
+/// What one shard's two rings take, for waits and for sends: 256 submissions of 64 bytes with their
+/// indexes, and 512 completions of 16 bytes each.
+const RING_BYTES: u64 = 2 * (256 * (64 + 4) + 512 * 16);
 
 fn memlock(facts: &Facts, shards: usize) -> Finding {
     const NAME: &str = "memlock";
