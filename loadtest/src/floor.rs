@@ -1,6 +1,7 @@
 //! The floor: a server that does nothing but what the kernel needs to be told.
 //!
-//! One thread, plain epoll, one `send` for each subscriber and turn, all frames of the turn in one piece. It speaks
+//! One thread, plain epoll, one send for each subscriber and turn, all frames of the turn in one piece, and many sends in
+//! one system call where there is io_uring. It speaks
 //! just enough of the protocol that the very same clients can use it: so its receivers are as busy as those of a real
 //! server, and what it costs is the price of the kernel's way for the same bytes. A receiver that sleeps more
 //! would make every send dearer, because the sender pays for the wake-up.
@@ -14,10 +15,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
 
 use crate::failure::Failure;
 use crate::frames::{self, Opcode};
 use crate::machine;
+use crate::send_ring::{AT_ONCE, SendRing};
 use crate::target;
 
 const LISTENER: u64 = u64::MAX;
@@ -73,7 +76,6 @@ impl FloorServer {
     }
 }
 
-#[derive(Debug)]
 struct Turns {
     epoll: OwnedFd,
     listener: TcpListener,
@@ -83,6 +85,7 @@ struct Turns {
     published: Vec<Vec<u8>>,
     ids: u64,
     sends: Arc<AtomicU64>,
+    ring: Option<SendRing>,
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +101,8 @@ struct Peer {
     rest: Vec<u8>,
     /// What the kernel did not take.
     unsent: Vec<u8>,
+    /// A send to it is about to go through the ring.
+    is_queued: bool,
 }
 
 impl Turns {
@@ -113,17 +118,20 @@ impl Turns {
             published: Vec::new(),
             ids: 0,
             sends,
+            ring: None,
         })
     }
 
     fn turn(&mut self) -> io::Result<()> {
+        // On the thread that uses it. Where the kernel gives none, sends go one by one.
+        self.ring = SendRing::new().ok();
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let mut buffer = vec![0; READ_BYTES];
         loop {
             events.clear();
             let room = rustix::buffer::spare_capacity(&mut events);
             match epoll::wait(&self.epoll, room, None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
             for event in &events {
@@ -160,6 +168,7 @@ impl Turns {
                 is_upgraded: false,
                 rest: Vec::new(),
                 unsent: Vec::new(),
+                is_queued: false,
             });
         }
     }
@@ -229,22 +238,66 @@ impl Turns {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        for name in std::mem::take(&mut self.published) {
-            let topic = self.topics.get_mut(&name).expect("topics stay");
-            let (subscribers, batch) = (
-                std::mem::take(&mut topic.subscribers),
-                std::mem::take(&mut topic.batch),
-            );
-            for subscriber in &subscribers {
-                self.send(*subscriber, &batch)?;
+        let published = std::mem::take(&mut self.published);
+        let topics: Vec<Topic> = published
+            .iter()
+            .map(|name| std::mem::take(self.topics.get_mut(name).expect("topics stay")))
+            .collect();
+        let mut queue = Vec::with_capacity(AT_ONCE);
+        let mut sends = 0;
+        for topic in &topics {
+            sends += topic.subscribers.len() as u64;
+            for index in &topic.subscribers {
+                let peer = &mut self.peers[*index];
+                if self.ring.is_some() && peer.unsent.is_empty() && !peer.is_queued {
+                    peer.is_queued = true;
+                    queue.push((*index, topic.batch.as_slice()));
+                    if queue.len() == AT_ONCE {
+                        self.send_queued(&mut queue)?;
+                    }
+                    continue;
+                }
+                if peer.is_queued {
+                    self.send_queued(&mut queue)?;
+                }
+                self.send(*index, &topic.batch)?;
             }
-            let sends = self.sends.load(Ordering::Relaxed) + subscribers.len() as u64;
-            self.sends.store(sends, Ordering::Relaxed);
-            let topic = self.topics.get_mut(&name).expect("topics stay");
-            topic.subscribers = subscribers;
-            topic.batch = batch;
-            topic.batch.clear();
         }
+        self.send_queued(&mut queue)?;
+        let sends = self.sends.load(Ordering::Relaxed) + sends;
+        self.sends.store(sends, Ordering::Relaxed);
+        for (name, mut topic) in published.into_iter().zip(topics) {
+            topic.batch.clear();
+            self.topics.insert(name, topic);
+        }
+        Ok(())
+    }
+
+    /// Sends what is queued through the ring.
+    fn send_queued(&mut self, queue: &mut Vec<(usize, &[u8])>) -> io::Result<()> {
+        let Some(mut ring) = self.ring.take() else {
+            return Ok(());
+        };
+        let sends = queue
+            .iter()
+            .map(|(index, bytes)| (&self.peers[*index].socket, *bytes));
+        let results = ring.send_all(sends)?;
+        for ((index, bytes), result) in queue.drain(..).zip(results) {
+            self.peers[index].is_queued = false;
+            let sent = match usize::try_from(*result) {
+                Ok(sent) => sent,
+                Err(_) if -result == Errno::AGAIN.raw_os_error() => 0,
+                Err(_) => {
+                    self.lose(index)?;
+                    continue;
+                }
+            };
+            if sent < bytes.len() {
+                // Once more, so that what is left is kept in the one way there is.
+                self.send(index, &bytes[sent..])?;
+            }
+        }
+        self.ring = Some(ring);
         Ok(())
     }
 

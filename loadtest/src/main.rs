@@ -29,6 +29,7 @@ mod report;
 mod run;
 mod runner;
 mod scratch;
+mod send_ring;
 mod slow;
 mod soak;
 mod storm;
