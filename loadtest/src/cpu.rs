@@ -7,18 +7,23 @@ use std::fs;
 use std::ops::Sub;
 use std::path::Path;
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::failure::Failure;
 
-/// Time of one core, in ticks.
+/// Time of one core or several, in ticks.
+///
+/// What a core is busy with the kernel samples at its clock's ticks, and a load that keeps time with them is seen always or
+/// never. Idle time it measures. So a core was busy when it was not idle, whatever the samples say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CoreTicks {
-    /// user + nice + system + irq + softirq.
-    pub(crate) busy: u64,
-    /// The softirq part of `busy`: on loopback most of the receiving side's kernel work.
+    /// Idle, or waiting for what is to be read or written.
+    pub(crate) idle: u64,
+    /// Softirq, which is sampled: on loopback most of the receiving side's kernel work.
     pub(crate) softirq: u64,
     /// Taken by the hypervisor for others.
     pub(crate) steal: u64,
-    /// All of it, idle time included.
+    /// All the time there was.
     pub(crate) total: u64,
 }
 
@@ -28,7 +33,7 @@ impl Sub for CoreTicks {
     fn sub(self, earlier: Self) -> Self {
         // Idle time may run backwards by a tick when a core wakes up.
         Self {
-            busy: self.busy.saturating_sub(earlier.busy),
+            idle: self.idle.saturating_sub(earlier.idle),
             softirq: self.softirq.saturating_sub(earlier.softirq),
             steal: self.steal.saturating_sub(earlier.steal),
             total: self.total.saturating_sub(earlier.total),
@@ -40,11 +45,16 @@ impl CoreTicks {
     /// The sum over several cores.
     pub(crate) fn sum(cores: impl IntoIterator<Item = Self>) -> Self {
         cores.into_iter().fold(Self::default(), |sum, core| Self {
-            busy: sum.busy + core.busy,
+            idle: sum.idle + core.idle,
             softirq: sum.softirq + core.softirq,
             steal: sum.steal + core.steal,
             total: sum.total + core.total,
         })
+    }
+
+    /// Neither idle nor taken; of a difference.
+    pub(crate) fn busy(&self) -> u64 {
+        self.total.saturating_sub(self.idle + self.steal)
     }
 
     /// `part` as a share of the whole.
@@ -53,14 +63,22 @@ impl CoreTicks {
     }
 }
 
-/// Reads the cores of `/proc/stat`; `cpus` empty asks for all.
+/// The time since the machine was started, in ticks.
+pub(crate) fn now_ticks() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let ns = now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs();
+    ns / tick_ns()
+}
+
+/// Reads the cores of `/proc/stat`, which was read at `now_ticks`; `cpus` empty asks for all.
 ///
 /// # Errors
 ///
 /// When a core is not there.
-pub(crate) fn core_ticks(stat: &str, cpus: &[usize]) -> Result<CoreTicks, Failure> {
+pub(crate) fn core_ticks(stat: &str, cpus: &[usize], now_ticks: u64) -> Result<CoreTicks, Failure> {
     if cpus.is_empty() {
-        let all = find_core(stat, "cpu");
+        let count = stat.lines().filter(|line| is_core(line)).count() as u64;
+        let all = find_core(stat, "cpu", now_ticks * count);
         return all.ok_or_else(|| Failure::CannotMeasure("/proc/stat has no cpu line".to_owned()));
     }
     let mut cores = Vec::new();
@@ -69,7 +87,7 @@ pub(crate) fn core_ticks(stat: &str, cpus: &[usize]) -> Result<CoreTicks, Failur
     cpus.sort_unstable();
     cpus.dedup();
     for cpu in cpus {
-        let core = find_core(stat, &format!("cpu{cpu}"));
+        let core = find_core(stat, &format!("cpu{cpu}"), now_ticks);
         cores.push(core.ok_or_else(|| {
             Failure::CannotMeasure(format!(
                 "cpu {cpu} is not online: /proc/stat does not list it"
@@ -79,7 +97,15 @@ pub(crate) fn core_ticks(stat: &str, cpus: &[usize]) -> Result<CoreTicks, Failur
     Ok(CoreTicks::sum(cores))
 }
 
-fn find_core(stat: &str, name: &str) -> Option<CoreTicks> {
+/// Whether it is the line of one core, and not of all.
+fn is_core(line: &str) -> bool {
+    let number = line
+        .strip_prefix("cpu")
+        .and_then(|rest| rest.chars().next());
+    number.is_some_and(|digit| digit.is_ascii_digit())
+}
+
+fn find_core(stat: &str, name: &str, total: u64) -> Option<CoreTicks> {
     let line = stat
         .lines()
         .find(|line| line.split(' ').next() == Some(name))?;
@@ -88,15 +114,13 @@ fn find_core(stat: &str, name: &str) -> Option<CoreTicks> {
         .skip(1)
         .map(|field| field.parse::<u64>().ok());
     let mut next = || ticks.next().flatten();
-    let (user, nice, system, idle) = (next()?, next()?, next()?, next()?);
-    let (iowait, irq, softirq, steal) = (next()?, next()?, next()?, next()?);
-    // The guest fields that follow are part of user and nice.
-    let busy = user + nice + system + irq + softirq;
+    let (_user, _nice, _system, idle) = (next()?, next()?, next()?, next()?);
+    let (iowait, _irq, softirq, steal) = (next()?, next()?, next()?, next()?);
     Some(CoreTicks {
-        busy,
+        idle: idle + iowait,
         softirq,
         steal,
-        total: busy + idle + iowait + steal,
+        total,
     })
 }
 
@@ -173,47 +197,48 @@ intr 5499216 0 0
 ";
 
     #[test]
-    fn a_core_is_busy_with_everything_but_idling_waiting_and_steal() {
-        let core = core_ticks(STAT, &[0]).expect("listed");
+    fn a_core_waits_when_it_idles_or_waits_for_a_disk() {
+        let core = core_ticks(STAT, &[0], 500).expect("listed");
         let expected = CoreTicks {
-            busy: 10 + 2 + 30 + 1 + 7,
+            idle: 400 + 5,
             softirq: 7,
             steal: 3,
-            total: 50 + 400 + 5 + 3,
+            total: 500,
         };
         assert_eq!(core, expected);
     }
 
     #[test]
     fn cores_add_up_and_count_once() {
-        let both = core_ticks(STAT, &[0, 1]).expect("listed");
-        assert_eq!(both.busy, 50 + 446);
-        assert_eq!(core_ticks(STAT, &[1, 0, 1]).expect("listed"), both);
-        assert_eq!(core_ticks(STAT, &[]).expect("listed").busy, 496);
+        let both = core_ticks(STAT, &[0, 1], 500).expect("listed");
+        assert_eq!((both.idle, both.total), (405 + 3_645, 1_000));
+        assert_eq!(core_ticks(STAT, &[1, 0, 1], 500).expect("listed"), both);
+        let all = core_ticks(STAT, &[], 500).expect("listed");
+        assert_eq!((all.idle, all.total), (4_050, 1_500));
     }
 
     #[test]
     fn a_core_that_is_off_is_told() {
-        let failure = core_ticks(STAT, &[2]).expect_err("not listed").to_string();
-        assert!(failure.contains("cpu 2"), "{failure}");
+        let failure = core_ticks(STAT, &[2], 500).expect_err("not listed");
+        assert!(failure.to_string().contains("cpu 2"), "{failure}");
     }
 
     #[test]
-    fn a_difference_gives_shares() {
+    fn busy_is_what_was_neither_idle_nor_taken_whatever_was_sampled() {
         let later = CoreTicks {
-            busy: 150,
+            idle: 108,
             softirq: 20,
             steal: 2,
             total: 300,
         };
         let earlier = CoreTicks {
-            busy: 60,
+            idle: 100,
             softirq: 10,
             steal: 0,
             total: 200,
         };
         let between = later - earlier;
-        assert!((between.share(between.busy) - 0.9).abs() < 1e-9);
+        assert!((between.share(between.busy()) - 0.9).abs() < 1e-9);
         assert!((between.share(between.steal) - 0.02).abs() < 1e-9);
     }
 

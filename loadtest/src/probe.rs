@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::cpu::{CoreTicks, core_ticks, read_proc, resident_bytes, task_ticks};
+use crate::cpu::{CoreTicks, core_ticks, now_ticks, read_proc, resident_bytes, task_ticks};
 use crate::failure::Failure;
 
 /// A client thread busier than this may have been what limited the run.
@@ -79,16 +79,16 @@ impl Probe {
     /// When the server's process or one of the cores is not there.
     pub(crate) fn sample(&self, idle_ns: Vec<u64>) -> Result<Sample, Failure> {
         let at = Instant::now();
-        let stat = read_proc("/proc/stat")?;
+        let (stat, now_ticks) = (read_proc("/proc/stat")?, now_ticks());
         let cores = |cpus: &[usize]| match cpus {
             [] => Ok(None),
-            cpus => core_ticks(&stat, cpus).map(Some),
+            cpus => core_ticks(&stat, cpus, now_ticks).map(Some),
         };
         Ok(Sample {
             at,
             server_cores: cores(&self.server_cpus)?,
             client_cores: cores(&self.client_cpus)?,
-            all_cores: core_ticks(&stat, &[])?,
+            all_cores: core_ticks(&stat, &[], now_ticks)?,
             server: self.server()?,
             idle_ns,
             sends: self

@@ -204,7 +204,7 @@ impl Step {
             latency,
             core_busy_share: cores.map(|(end, start)| {
                 let ticks = end - start;
-                ticks.share(ticks.busy)
+                ticks.share(ticks.busy())
             }),
             client_busy_share: shares.into_iter().fold(0.0, f64::max),
             steal_share: end.steal_share(start),

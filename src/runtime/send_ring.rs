@@ -29,9 +29,8 @@ impl SendRing {
     /// each outcome in the same place of `outcomes`. No socket may be there twice, as the second send would go
     /// out even where the first was cut short. Where there is no socket, the outcome stays as it is.
     ///
-    /// # Panics
-    ///
-    /// When the kernel refuses to take or to end what was submitted: it has the addresses of `sends` then.
+    /// Ends the process when the kernel neither takes nor ends what was submitted: it has the addresses of
+    /// `sends` then.
     pub(super) fn send_all<'a>(
         &mut self,
         sends: impl Iterator<Item = (Option<BorrowedFd<'a>>, &'a [u8])>,
@@ -59,7 +58,11 @@ impl SendRing {
             match self.ring.submit_and_wait(under_way) {
                 Ok(_) => {}
                 Err(error) if is_passing(&error) => {}
-                Err(error) => panic!("the kernel does not end what a ring was given: {error}"),
+                Err(error) => {
+                    // Unwinding would free what the kernel may still read.
+                    tracing::error!("the kernel does not end what a ring was given: {error}");
+                    std::process::abort();
+                }
             }
             for ended in self.ring.completion() {
                 under_way -= 1;

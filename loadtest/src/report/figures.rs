@@ -233,10 +233,10 @@ impl Server {
         let cores = end.server_cores.zip(start.server_cores);
         let core_ticks = cores.map(|(end, start)| end - start);
         let core = core_ticks.map(|ticks| {
-            let busy_ns = ns(ticks.busy);
+            let busy_ns = ns(ticks.busy());
             Core {
                 busy_s: round(busy_ns / 1e9, 3),
-                busy_share: round(ticks.share(ticks.busy), 4),
+                busy_share: round(ticks.share(ticks.busy()), 4),
                 softirq_share: round(ticks.share(ticks.softirq), 4),
                 ns_per_delivery: per_delivery(busy_ns),
                 ns_per_publication: (counts.publications > 0)
@@ -256,7 +256,7 @@ impl Server {
             sends,
             core_ns_per_send: core_ticks
                 .zip(sends)
-                .map(|(ticks, sends)| round(ns(ticks.busy) / sends.max(1) as f64, 1)),
+                .map(|(ticks, sends)| round(ns(ticks.busy()) / sends.max(1) as f64, 1)),
             memory: Memory::new(&outcome.before, start, end, connections),
         }
     }
@@ -291,7 +291,7 @@ impl Client {
         let cores = end.client_cores.zip(start.client_cores);
         let core_busy_share = cores.map(|(end, start)| {
             let ticks = end - start;
-            round(ticks.share(ticks.busy), 4)
+            round(ticks.share(ticks.busy()), 4)
         });
         let is_limit = shares.iter().any(|share| *share > CLIENT_BUSY_SHARE_MAX);
         Self {
