@@ -6,7 +6,7 @@
 //! One pass of the loop (monoio drives it, there is no loop of ours) goes like this:
 //!
 //! 1. wait until something happens: sockets are ready, which are one descriptor to wait for
-//!    ([`Readiness`](readiness::Readiness)); another thread calls [`Waker::wake`]; a tick;
+//!    (`readiness`); another thread calls [`Waker::wake`]; a tick;
 //! 2. run the tasks that this woke: those that accept and that answer wake-ups;
 //! 3. run one turn: receive from the sockets that are ready into the shard's shared buffer and call
 //!    [`Handler::received`], then [`Handler::turn`], in which letters are taken and everything is sent.
