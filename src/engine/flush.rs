@@ -28,9 +28,6 @@ pub trait Sink {
     ) {
         outcomes.extend(sends.map(|(conn, bytes)| self.send(conn, bytes)));
     }
-
-    /// The connections of these slots are most likely sent to next.
-    fn look_ahead(&self, _slots: &[u32]) {}
 }
 
 impl Shard {
@@ -80,7 +77,7 @@ impl Shard {
 
     /// Has the memory of the next connections fetched into the caches, all at the same time: one after the
     /// other, each send would wait for its own. Returns how many those are.
-    fn look_ahead(&self, sink: &impl Sink) -> usize {
+    fn look_ahead(&self) -> usize {
         let slots = self.log.next_slots(LOOK_AHEAD);
         let mut seen = 0;
         for slot in slots {
@@ -90,7 +87,6 @@ impl Shard {
             }
         }
         std::hint::black_box(seen);
-        sink.look_ahead(slots);
         slots.len()
     }
 
@@ -104,7 +100,7 @@ impl Shard {
         let dirty = self.log.dirty_count();
         while sends < room && self.log.is_dirty() && self.log.dirty_count() == dirty {
             if looked_at == 0 {
-                looked_at = self.look_ahead(sink);
+                looked_at = self.look_ahead();
             }
             looked_at -= 1;
             if let Some((slot, list)) = self.log.next_dirty()

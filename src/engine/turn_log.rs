@@ -341,11 +341,8 @@ mod tests {
     fn flush(log: &mut TurnLog) -> Vec<(u32, String)> {
         let mut sent = Vec::new();
         while let Some((slot, list)) = log.next_dirty() {
-            let text = String::from_utf8({
-                log.join(list);
-                log.joined(list).to_vec()
-            })
-            .expect("text");
+            log.join(list);
+            let text = String::from_utf8(log.joined(list).to_vec()).expect("text");
             sent.push((slot, text));
         }
         log.clear();

@@ -63,13 +63,6 @@ impl Sockets {
         ring.send_all(sends, &mut outcomes[first..]);
     }
 
-    /// Has the sockets of these slots fetched into the caches, as they are about to be used.
-    pub fn look_ahead(&self, slots: &[u32]) {
-        let table = self.table.borrow();
-        let sockets = slots.iter().filter_map(|slot| table.get(*slot as usize));
-        std::hint::black_box(sockets.flatten().count());
-    }
-
     /// Has [`Handler::writable`](super::Handler::writable) called once, when the socket takes bytes
     /// again. Only after a send that did not take all: the kernel tells of no other.
     pub fn watch_writable(&self, conn: Key) {

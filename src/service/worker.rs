@@ -106,10 +106,6 @@ impl Sink for SocketSink<'_> {
     ) {
         self.0.send_all(sends, outcomes);
     }
-
-    fn look_ahead(&self, slots: &[u32]) {
-        self.0.look_ahead(slots);
-    }
 }
 
 impl Handler for Worker {
