@@ -3,8 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
-use std::rc::Rc;
 use std::sync::{Arc, Once};
 
 use monoio::time::TimeDriver;
@@ -13,16 +11,13 @@ use rustix::io::Errno;
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::Handler;
-use super::accept_loop::accept_loop;
 use super::descriptors::keep_to_oneself;
 use super::listener::{ListenError, SharedAddress};
-use super::polled::Polled;
 use super::readiness::Readiness;
 use super::send_ring::SendRing;
 use super::shard::Shard;
 use super::sockets::Sockets;
-use super::turn_loop::turn_loop;
-use super::wake::{Waker, wake_loop};
+use super::wake::Waker;
 
 /// Which way of waiting for sockets is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -147,14 +142,11 @@ async fn serve<H: Handler>(
     listener: TcpListener,
     started: impl FnOnce(),
 ) -> Result<(), StartError> {
-    let readiness = Readiness::new().map_err(StartError::Epoll)?;
-    let shard = Rc::new(Shard::new(handler, waker, readiness, sockets));
-    let listener = Polled::new(OwnedFd::from(listener)).map_err(StartError::Register)?;
-    let counter = shard.waker().polled().map_err(StartError::Register)?;
+    let readiness = Readiness::new(&listener, &waker).map_err(StartError::Register)?;
+    let waited_for = readiness.waited_for().map_err(StartError::Register)?;
     started();
-    shard.spawn(wake_loop(Rc::clone(&shard), counter));
-    shard.spawn(accept_loop(Rc::clone(&shard), listener));
-    turn_loop(shard).await;
+    let shard = Shard::new(handler, sockets, readiness, listener, waker);
+    shard.run(waited_for).await;
     Ok(())
 }
 
@@ -238,8 +230,7 @@ fn build_uring() -> io::Result<Uring> {
     Err(refusal)
 }
 
-/// Waits that a driver has room for: monoio's least, and far more than there are (the sockets, the
-/// listener, the counter, the clocks).
+/// Waits that a driver has room for: monoio's least, and far more than there are (one, and its clock).
 const WAITS: u32 = 256;
 
 fn build_epoll() -> io::Result<Runtime<TimeDriver<LegacyDriver>>> {

@@ -3,9 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{
@@ -16,6 +15,13 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_w
 /// Connections that may wait in a listener's queue; the kernel's `net.core.somaxconn` caps it, and
 /// 4096 is its default since Linux 5.4.
 const BACKLOG: i32 = 4_096;
+
+/// How long the kernel keeps a connection to itself that has sent nothing.
+///
+/// Every client of ours speaks first. So one that is accepted only once it has spoken is one event and one
+/// look at it instead of two, and one that never speaks costs no descriptor meanwhile. After that time it is
+/// accepted as it is, and has the time that everybody has for a handshake.
+const SILENCE_S: libc::c_int = 1;
 
 /// Why an address cannot be listened on, and what can be done about it.
 #[derive(Debug, thiserror::Error)]
@@ -94,23 +100,10 @@ impl SharedAddress {
     }
 }
 
-/// How long an address may stay in use before that is taken for somebody else's: what waits on a
-/// listener through a ring keeps it open until the kernel has taken the ring down, and it does that
-/// in the background, after the process (killed, perhaps) is gone.
-const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(1);
-const PREDECESSOR_PAUSE: Duration = Duration::from_millis(20);
-
 fn bind_first(addr: SocketAddr) -> Result<OwnedFd, Errno> {
-    let deadline = Instant::now() + PREDECESSOR_PATIENCE;
-    loop {
-        let socket = new_socket(addr)?;
-        match bind_and_listen(&socket, addr) {
-            Err(Errno::ADDRINUSE) if Instant::now() < deadline => {
-                std::thread::sleep(PREDECESSOR_PAUSE);
-            }
-            bound => return bound.map(|()| socket),
-        }
-    }
+    let socket = new_socket(addr)?;
+    bind_and_listen(&socket, addr)?;
+    Ok(socket)
 }
 
 fn bind_next(addr: SocketAddr) -> Result<OwnedFd, Errno> {
@@ -135,7 +128,25 @@ fn new_socket(addr: SocketAddr) -> Result<OwnedFd, Errno> {
     // Inherited by accepted sockets, which saves a call for each of them. Whatever is sent has been
     // gathered for a whole turn: holding it back any longer would only delay it.
     set_tcp_nodelay(&socket, true)?;
+    wait_for_the_first_word(&socket);
     Ok(socket)
+}
+
+/// Sets how long the kernel keeps who has connected and says nothing. Where it does not know that option (a
+/// sandbox's kernel may not), everybody is accepted at once.
+fn wait_for_the_first_word(socket: &OwnedFd) {
+    let (seconds, fd) = (SILENCE_S, socket.as_raw_fd());
+    #[expect(unsafe_code, reason = "rustix does not have this option")]
+    // SAFETY: the kernel reads the bytes of `seconds`, whose length it is told, before the call returns.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            std::ptr::from_ref(&seconds).cast(),
+            size_of_val(&seconds) as libc::socklen_t,
+        );
+    }
 }
 
 fn bind_and_listen(socket: &OwnedFd, addr: SocketAddr) -> Result<(), Errno> {
@@ -163,6 +174,7 @@ fn explain(addr: SocketAddr, error: io::Error) -> ListenError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
     use std::net::Ipv4Addr;
 
     const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -208,6 +220,22 @@ mod tests {
         // The kernel doubles what it is told, for its own books.
         let buffer = rustix::net::sockopt::socket_send_buffer_size(&accepted).unwrap();
         assert_eq!(buffer, 2 * bytes.get());
+    }
+
+    #[test]
+    fn client_is_accepted_once_it_has_spoken() {
+        let listener = SharedAddress::new(ANY_PORT, 1, None).listen().unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(
+            listener.accept().unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        client.write_all(b"?").unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (mut accepted, _) = listener.accept().unwrap();
+        // It need not be waited for.
+        accepted.set_nonblocking(true).unwrap();
+        assert_eq!(accepted.read(&mut [0; 2]).unwrap(), 1);
     }
 
     #[test]

@@ -3,22 +3,21 @@
 //! Everything that makes a system call on the data plane is here, and nothing else: this floor knows
 //! sockets and bytes, but no protocol. What happens with the bytes is decided by a [`Handler`].
 //!
-//! One pass of the loop (monoio drives it, there is no loop of ours) goes like this:
+//! A shard is one task, and takes one turn after the other:
 //!
-//! 1. wait until something happens: sockets are ready, which are one descriptor to wait for
-//!    (`readiness`); another thread calls [`Waker::wake`]; a tick;
-//! 2. run the tasks that this woke: those that accept and that answer wake-ups;
-//! 3. run one turn: receive from the sockets that are ready into the shard's shared buffer and call
-//!    [`Handler::received`], then [`Handler::turn`], in which letters are taken and everything is sent.
+//! 1. take what is ready from the set of all that the shard waits for (`readiness`): its sockets, its
+//!    listener, and its waker, which other threads ring ([`Waker::wake`]);
+//! 2. receive from those sockets into the shard's shared buffer and call [`Handler::received`]; accept;
+//! 3. call [`Handler::turn`], in which letters are taken and everything is sent;
+//! 4. where there is nothing more to do, wait for the set (monoio does, on io_uring or epoll).
 //!
-//! So whatever arrives in one pass is answered in one turn, and what a turn sends to a connection
-//! can leave as one send. A connection is a descriptor and 12 bytes beside it: it has no task.
+//! So whatever has come by the beginning of a turn is answered in that turn, and what a turn sends to a
+//! connection can leave as one send. A connection is a descriptor and 12 bytes beside it: it has no task.
 
-mod accept_loop;
+mod accept;
 mod descriptors;
 mod driver;
 mod listener;
-mod polled;
 mod probe;
 mod readiness;
 mod receive;
@@ -26,7 +25,7 @@ mod send_ring;
 mod shard;
 mod socket;
 mod sockets;
-mod turn_loop;
+mod wait;
 mod wake;
 
 use std::io;

@@ -1,19 +1,12 @@
-//! Waking a shard that sleeps, from another thread or from its own.
+//! Waking a shard that sleeps, from another thread.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
-use monoio::time::sleep;
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::Handler;
-use super::polled::Polled;
-use super::shard::Shard;
 use crate::base::wake_flag::WakeFlag;
-use crate::base::wheel::TICK_MS;
 
 /// Wakes one shard. Made before the shard's thread, so that every thread can have every shard's.
 ///
@@ -27,8 +20,8 @@ pub struct Waker {
 #[derive(Debug)]
 struct Shared {
     flag: WakeFlag,
-    /// An event counter: readable while it is not zero, so a wake-up that comes before the shard
-    /// waits is not lost, and any number of them are one event.
+    /// An event counter. Each write is an event for a set that it is in (edge triggered), so nobody ever
+    /// reads it; those that come before the shard waits are one event.
     counter: OwnedFd,
 }
 
@@ -51,7 +44,8 @@ impl Waker {
     /// Sees to it that the shard takes a turn that begins after this call.
     pub fn wake(&self) {
         if self.shared.flag.must_wake() {
-            self.ring();
+            // The one possible failure is a counter that is full, after 2^64 wake-ups.
+            let _ = rustix::io::write(&self.shared.counter, &1_u64.to_ne_bytes());
         }
     }
 
@@ -59,40 +53,10 @@ impl Waker {
     pub(super) fn flag(&self) -> &WakeFlag {
         &self.shared.flag
     }
-
-    /// Makes the shard's next wait return at once, whatever the flag says.
-    pub(super) fn ring(&self) {
-        // The one possible failure is a counter that is full: it is readable then, which is all that
-        // is wanted.
-        let _ = rustix::io::write(&self.shared.counter, &1_u64.to_ne_bytes());
-    }
-
-    /// The counter as something to wait on. A duplicate, because its owner closes it.
-    pub(super) fn polled(&self) -> io::Result<Polled> {
-        Polled::new(self.shared.counter.try_clone()?)
-    }
 }
 
-/// Waits for rings, and passes each on as a turn.
-pub(super) async fn wake_loop<H: Handler>(shard: Rc<Shard<H>>, counter: Polled) {
-    while !shard.is_exiting() {
-        if counter.readable().await.is_err() {
-            // The kernel lacks memory. Without a pause this would spin; letters are seen meanwhile,
-            // because the tick goes on.
-            sleep(RETRY).await;
-        }
-        clear(&counter);
-        shard.rung();
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.counter.as_fd()
     }
-    drop(counter);
-    shard.task_ended();
-}
-
-/// The pause after a wait that failed.
-const RETRY: Duration = Duration::from_millis(TICK_MS);
-
-/// Sets the counter to zero. It may be zero already: that fails, and nothing is lost.
-fn clear(counter: impl AsFd) {
-    let mut count = [0; size_of::<u64>()];
-    let _ = rustix::io::read(counter, &mut count);
 }

@@ -16,15 +16,17 @@ fn stopping_accepts_what_is_queued_and_then_refuses() {
         let server = Server::start(driver);
         let addr = server.addr;
         // The kernel completes these while the shard is busy with the letter.
-        let mut queued: Vec<_> = server.ask(move |_, sockets| {
-            let queued = (0..150)
-                .map(|_| TcpStream::connect(addr).unwrap())
-                .collect();
+        let mut queued: Vec<TcpStream> = server.ask(move |_, sockets| {
+            let connect_and_speak = |_| {
+                let mut client = TcpStream::connect(addr).unwrap();
+                client.write_all(b"?").unwrap();
+                client
+            };
+            let queued = (0..150).map(connect_and_speak).collect();
             sockets.stop_accepting();
             queued
         });
         for client in &mut queued {
-            client.write_all(b"?").unwrap();
             client.read_exact(&mut [0]).unwrap();
         }
         // The listener closes in the pass that finds its queue empty.

@@ -142,7 +142,7 @@ fn stale_key_does_nothing_to_the_next_connection() {
 fn exit_closes_and_releases_everything() {
     on_each_driver(|driver| {
         let server = Server::start(driver);
-        let mut clients: Vec<_> = (0..20).map(|_| server.connect_known()).collect();
+        let mut clients: Vec<_> = (0..20).map(|_| server.connect_heard()).collect();
         let addr = server.addr;
         // One in each state: idle, blocked, paused.
         server.ask(|probe, _| probe.flow = Flow::Pause);
@@ -170,7 +170,7 @@ fn shard_that_has_exited_leaves_no_descriptor() {
             on_each_driver(|driver: DriverChoice| {
                 for _ in 0..3 {
                     let server = Server::start(driver);
-                    let clients: Vec<_> = (0..10).map(|_| server.connect_known()).collect();
+                    let clients: Vec<_> = (0..10).map(|_| server.connect_heard()).collect();
                     fill(&server, clients[0].1);
                     drop(server);
                 }

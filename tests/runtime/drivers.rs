@@ -25,7 +25,7 @@ fn many_shards_start_within_the_usual_limit_of_locked_memory() {
     on_each_driver(|driver| {
         let servers: Vec<_> = (0..16).map(|_| Server::start(driver)).collect();
         for server in &servers {
-            server.connect_known();
+            server.connect_heard();
         }
     });
 }

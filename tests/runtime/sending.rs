@@ -23,7 +23,7 @@ fn each_of_many_sends_goes_to_its_own_socket() {
     on_each_driver(|driver| {
         let server = Server::start(driver);
         let (mut clients, conns): (Vec<_>, Vec<_>) =
-            (0..SENDS_AT_ONCE).map(|_| server.connect_known()).unzip();
+            (0..SENDS_AT_ONCE).map(|_| server.connect_heard()).unzip();
         for count in [1, 2, SENDS_AT_ONCE] {
             let text = |number: usize| format!("{number} of {count}").into_bytes();
             let sends: Vec<_> = (0..count)

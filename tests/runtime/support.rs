@@ -1,7 +1,7 @@
 //! A shard on its own thread, whose handler echoes and tells the test all that happens to it.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -254,12 +254,23 @@ impl Server {
         stream
     }
 
-    /// Connects, and waits until the shard knows it.
+    /// Connects, and waits until the shard knows it: that takes a second, because it says nothing.
     pub(crate) fn connect_known(&self) -> (TcpStream, Key) {
-        let stream = self.connect();
+        (self.connect(), self.next_accepted())
+    }
+
+    /// Connects, says something and gets it back: that takes no second.
+    pub(crate) fn connect_heard(&self) -> (TcpStream, Key) {
+        let mut stream = self.connect();
+        stream.write_all(b"?").unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        (stream, self.next_accepted())
+    }
+
+    fn next_accepted(&self) -> Key {
         loop {
             if let Event::Accepted(conn) = self.next_event() {
-                return (stream, conn);
+                return conn;
             }
         }
     }

@@ -60,7 +60,7 @@ fn letters_of_many_threads_all_arrive() {
 fn idle_shard_takes_a_turn_per_tick_and_no_more() {
     on_each_driver(|driver| {
         let server = Server::start(driver);
-        let _clients: Vec<_> = (0..10).map(|_| server.connect_known()).collect();
+        let _clients: Vec<_> = (0..10).map(|_| server.connect_heard()).collect();
         server.ask(|_, _| ());
         let begun = Instant::now();
         let before = server.turns();
