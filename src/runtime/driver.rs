@@ -159,8 +159,7 @@ pub(super) struct RingFlags {
     single_issuer: bool,
 }
 
-/// The flags that are tried, best first. `DEFER_TASKRUN` is not among them: monoio does not ask for
-/// events on all the paths that would need it then, and a busy shard would miss ready sockets.
+/// The flags that are tried, best first. `DEFER_TASKRUN` is not among them: it shows no difference.
 pub(super) const RING_FLAGS: [RingFlags; 3] = [
     RingFlags {
         text: "coop_taskrun, single_issuer",
