@@ -34,11 +34,23 @@ RUNS = [
     ["p2p", "--clients", "10", "--paired"],
     ["idle", "--connections", "20"],
     ["handshakes", "--connections", "4"],
+    ["slow", "--subscribers", "20", "--stopped", "2", "--rate", "100"],
+    ["churn", "--subscribers", "10", "--churners", "4", "--stay", "100ms"],
+    ["ramp", "--subscribers", "4", "--factor", "10", "--precision", "100", "--p99-max", "1s"],
+    ["soak", "--subscribers", "4", "--memory-drift-max", "1000GiB", "--latency-drift-max", "1000000000"],
+    ["storm", "--subscribers", "20", "--rate", "100"],
 ]
 # A key as RFC 6455 has it in its example; servers only calculate with it.
 NONCE = "dGhlIHNhbXBsZSBub25jZQ=="
 
-PACE = ["--duration", "1s", "--warmup", "100ms", "--checks-only"]
+PACE = ["--duration", "1s", "--warmup", "100ms"]
+# What says the same over TLS or compressed.
+PLAIN_ONLY = ["slow", "churn", "ramp", "soak"]
+PACES = {
+    "ramp": ["--step-duration", "500ms", "--step-warmup", "100ms"],
+    # The shortest.
+    "soak": ["--duration", "10s", "--warmup", "100ms"],
+}
 
 # Anything that should happen at once, on a busy machine.
 PATIENCE_SECONDS = 60
@@ -90,9 +102,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-@contextlib.contextmanager
-def started(peer, folder, extras, places):
-    """Runs a server until the block ends, and gives its URL."""
+def prepared(peer, extras, places):
+    """How a server is started at a free port: the command, its environment, and the URL."""
     places = {**places, "PORT": free_port()}
     variants = [peer[extra] for extra in extras]
     command = [*peer["command"], *(word for variant in variants for word in variant.get("arguments", []))]
@@ -100,9 +111,16 @@ def started(peer, folder, extras, places):
     for settings in [peer, *variants]:
         environment |= {name: fill(text, places) for name, text in settings.get("environment", {}).items()}
     url = next((variant["url"] for variant in variants if "url" in variant), peer["url"])
+    return [fill(word, places) for word in command], environment, fill(url, places)
+
+
+@contextlib.contextmanager
+def started(peer, folder, extras, places):
+    """Runs a server until the block ends, and gives its URL."""
+    command, environment, url = prepared(peer, extras, places)
     with tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(
-            [fill(word, places) for word in command],
+            command,
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -112,7 +130,6 @@ def started(peer, folder, extras, places):
             start_new_session=True,
         )
         try:
-            url = fill(url, places)
             wait_until_it_is_ready(server, url)
             yield url
             if server.poll() is not None:
@@ -157,24 +174,35 @@ def upgrade(url):
             raise Failed(f"it answers the upgrade with {answer[:200]!r}")
 
 
-def load(harness, peer, run, extras, url, report):
-    flags = ["--url", url, "--dialect", peer.get("dialect", "strav"), "--json", report]
+def load(harness, peer, run, extras, url, folder, server=([], None)):
+    """Runs a scenario against a server, which the harness starts by itself if it is given how."""
+    report = Path(folder) / "report.json"
+    flags = [*PACES.get(run[0], PACE), "--checks-only", "--url", url, "--dialect", peer.get("dialect", "strav")]
+    flags += ["--json", report]
     if "template" in peer:
         flags += ["--template", PEERS / peer["template"]]
     if "deflate" in extras:
         flags += ["--deflate"]
     if "tls" in extras:
         flags += ["--tls-insecure"]
-    done = subprocess.run([harness, *run, *PACE, *flags], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    command, environment = server
+    done = subprocess.run(
+        [harness, *run, *flags, *(["--", *command] if command else [])],
+        cwd=PEERS / peer.get("folder", "."),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
     if done.returncode != 0:
         raise Failed(f"{' '.join(run)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
     read = json.loads(report.read_text())
     deliveries = read["counts"]["run_deliveries"]
-    if run[0] in ("fanout", "p2p") and deliveries == 0:
+    if run[0] not in ("idle", "handshakes") and deliveries == 0:
         raise Failed(f"{' '.join(run)} brought nothing\n{done.stdout}")
     if run[0] == "handshakes" and read["handshakes"]["opened"] == 0:
         raise Failed(f"{' '.join(run)} opened nothing\n{done.stdout}")
-    return read["verdict"]
+    print(f"  {' '.join([*extras, *run])}: {read['verdict']}", flush=True)
 
 
 def try_peer(harness, name, places):
@@ -183,13 +211,18 @@ def try_peer(harness, name, places):
     install(peer, folder)
     version = subprocess.run(peer["version"], cwd=folder, capture_output=True, text=True)
     print(f"{peer['name']}, {(version.stdout + version.stderr).strip()}", flush=True)
-    known = peer.get("scenarios", [run[0] for run in RUNS])
-    for extras in [[], *([extra] for extra in ("tls", "deflate") if extra in peer)]:
-        with started(peer, folder, extras, places) as url, tempfile.TemporaryDirectory() as reports:
-            for run in RUNS:
-                if run[0] in known:
-                    verdict = load(harness, peer, run, extras, url, Path(reports) / "report.json")
-                    print(f"  {' '.join([*extras, *run])}: {verdict}", flush=True)
+    runs = [run for run in RUNS if run[0] in peer.get("scenarios", [run[0]])]
+    with tempfile.TemporaryDirectory() as reports:
+        for extras in [[], *([extra] for extra in ("tls", "deflate") if extra in peer)]:
+            with started(peer, folder, extras, places) as url:
+                for run in runs:
+                    # A storm kills its server.
+                    if run[0] != "storm" and not (extras and run[0] in PLAIN_ONLY):
+                        load(harness, peer, run, extras, url, reports)
+        for run in runs:
+            if run[0] == "storm":
+                command, environment, url = prepared(peer, [], places)
+                load(harness, peer, run, [], url, reports, (command, environment))
 
 
 def identity(folder):

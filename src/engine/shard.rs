@@ -325,7 +325,9 @@ impl Shard {
         }
     }
 
-    fn flow(&mut self, key: Key) -> Flow {
+    /// Whether a connection is to be read further: as [`handle_bytes`](Self::handle_bytes) says, asked again
+    /// because a flush came between.
+    pub fn flow(&mut self, key: Key) -> Flow {
         let draining = self.is_draining();
         let Some(conn) = self.conns.get_mut(key) else {
             return Flow::Stop;

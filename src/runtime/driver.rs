@@ -82,8 +82,11 @@ pub enum StartError {
     /// Not even epoll works.
     #[error("cannot create an epoll instance: {0}; raise the limit of open files")]
     Epoll(#[source] io::Error),
-    /// The shard's own descriptors could not be put under the driver.
-    #[error("cannot wait for the shard's listener and waker: {0}; raise the limit of open files")]
+    /// The set of all that the shard waits for could not be made.
+    #[error(
+        "cannot wait for the shard's listener and waker: {0}; raise the limit of open files, or \
+         fs.epoll.max_user_watches"
+    )]
     Register(#[source] io::Error),
 }
 

@@ -19,8 +19,9 @@ const BACKLOG: i32 = 4_096;
 /// How long the kernel keeps a connection to itself that has sent nothing.
 ///
 /// Every client of ours speaks first. So one that is accepted only once it has spoken is one event and one
-/// look at it instead of two, and one that never speaks costs no descriptor meanwhile. After that time it is
-/// accepted as it is, and has the time that everybody has for a handshake.
+/// look at it instead of two, and one that never speaks costs no descriptor meanwhile. After that time the
+/// kernel asks it once more, accepts it as it is when it answers, and it has the time that everybody has for a
+/// handshake.
 const SILENCE_S: libc::c_int = 1;
 
 /// Why an address cannot be listened on, and what can be done about it.
@@ -118,7 +119,7 @@ fn new_socket(addr: SocketAddr) -> Result<OwnedFd, Errno> {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    // Non-blocking, because the accept loop asks until there is nothing left. What it accepts does
+    // Non-blocking, because it is asked until there is nothing left. What it accepts does
     // not inherit that.
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(family, SocketType::STREAM, flags, None)?;

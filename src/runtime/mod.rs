@@ -47,7 +47,7 @@ pub use wake::Waker;
 /// `writable`, `ended` at most once, `released`. After `ended` there is no `received`; after
 /// [`Sockets::close`], [`Sockets::reset`] or [`Flow::Stop`] there is only `released`.
 pub trait Handler: 'static {
-    /// A socket was accepted. `None` refuses it: it is closed at once. The key is the handler's own
+    /// A socket was accepted. `None` refuses it: it is closed at once, with a reset if it has said anything. The key is the handler's own
     /// choice of slot and generation; it must not be given again before `released`.
     fn accepted(&mut self, peer: SocketAddr) -> Option<Key>;
 

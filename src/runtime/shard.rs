@@ -63,17 +63,19 @@ impl<H: Handler> Shard<H> {
     pub(super) async fn run(mut self, waited_for: UnixStream) {
         let mut wait = Wait::new(|| waited_for.readable(false));
         let mut events = Vec::new();
-        let mut next = Next::Turn;
+        // How long it may wait, when nothing is left to do.
+        let mut idle = None;
         loop {
             self.readiness.take(&mut events);
-            next = match next {
+            if let Some(pause) = idle.take().filter(|_| events.is_empty()) {
+                wait.at_most(pause).await;
+                continue;
+            }
+            match self.turn(&events) {
+                Next::Turn => {}
+                Next::Wait(pause) => idle = Some(pause),
                 Next::Exit => break,
-                Next::Wait(pause) if events.is_empty() => {
-                    wait.at_most(pause).await;
-                    Next::Turn
-                }
-                Next::Wait(_) | Next::Turn => self.turn(&events),
-            };
+            }
         }
         self.sockets.close_all();
         self.release_closed();

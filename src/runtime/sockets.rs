@@ -96,7 +96,8 @@ impl Sockets {
         self.close(conn);
     }
 
-    /// Accepts what is queued already, then closes the listener.
+    /// Accepts what is queued already, then closes the listener: who has connected and said nothing yet is not
+    /// in the queue, and meets a reset.
     pub fn stop_accepting(&self) {
         self.accepting_stopped.set(true);
     }

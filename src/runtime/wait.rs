@@ -15,7 +15,7 @@ use monoio::time::{Instant, Sleep, sleep};
 pub(super) struct Wait<S, C> {
     start: S,
     /// Until the descriptor is ready.
-    changed: Pin<Box<C>>,
+    ready: Pin<Box<C>>,
     alarm: Pin<Box<Sleep>>,
     /// When the alarm rings, or did last.
     rings_at: Instant,
@@ -25,7 +25,7 @@ impl<S: Fn() -> C, C: Future<Output = io::Result<()>>> Wait<S, C> {
     /// `start` begins a wait for the descriptor.
     pub(super) fn new(start: S) -> Self {
         Self {
-            changed: Box::pin(start()),
+            ready: Box::pin(start()),
             alarm: Box::pin(sleep(Duration::ZERO)),
             rings_at: Instant::now(),
             start,
@@ -39,8 +39,8 @@ impl<S: Fn() -> C, C: Future<Output = io::Result<()>>> Wait<S, C> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Poll::Ready(waited) = self.changed.as_mut().poll(context) {
-            self.changed.set((self.start)());
+        if let Poll::Ready(waited) = self.ready.as_mut().poll(context) {
+            self.ready.set((self.start)());
             // Where the kernel lacks memory for a wait, the next one begins when the alarm rings.
             if waited.is_ok() {
                 return Poll::Ready(());

@@ -8,8 +8,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Descriptors that are not connections: rings, eventfds, listeners, logs, and some room.
 const DESCRIPTORS_RESERVED: u64 = 64;
 
-/// Descriptors that a shard needs for itself: two rings, waker and its duplicate, listener, the set of its
-/// sockets, and room.
+/// Descriptors that a shard needs for itself: two rings, waker, listener, the set of all that it waits for
+/// and its duplicate, and room.
 const DESCRIPTORS_PER_SHARD: u64 = 8;
 
 /// Raises the limit of open files to what the system allows; returns it.

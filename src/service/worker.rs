@@ -117,7 +117,10 @@ impl Handler for Worker {
     fn received(&mut self, sockets: &Sockets, conn: Key, bytes: &mut [u8]) -> Flow {
         let now = self.now();
         let flow = self.shard.handle_bytes(now, conn, bytes);
-        self.flush_much(now, sockets);
+        if self.flush_much(now, sockets) {
+            // It may have been closed by that, and then it is read on.
+            return self.shard.flow(conn);
+        }
         flow
     }
 
@@ -229,11 +232,13 @@ impl Worker {
         }
     }
 
-    /// Does not wait for the turn's end where much has gathered.
-    fn flush_much(&mut self, now: Now, sockets: &Sockets) {
-        if self.shard.wants_flush() {
+    /// Does not wait for the turn's end where much has gathered; whether it did.
+    fn flush_much(&mut self, now: Now, sockets: &Sockets) -> bool {
+        let is_much = self.shard.wants_flush();
+        if is_much {
             self.flush(now, sockets);
         }
+        is_much
     }
 
     fn flush(&mut self, now: Now, sockets: &Sockets) -> bool {

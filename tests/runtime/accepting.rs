@@ -29,7 +29,7 @@ fn stopping_accepts_what_is_queued_and_then_refuses() {
         for client in &mut queued {
             client.read_exact(&mut [0]).unwrap();
         }
-        // The listener closes in the pass that finds its queue empty.
+        // The listener closes in the turn that finds its queue empty.
         while TcpStream::connect(addr).is_ok() {}
         assert_eq!(server.ask(|_, sockets| sockets.open()), 150);
     });

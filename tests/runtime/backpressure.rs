@@ -30,7 +30,7 @@ fn paused_connection_is_left_alone_and_loses_nothing() {
             };
             assert!(bytes.len() <= RECV_BUFFER_BYTES);
             received.extend(bytes);
-            // Passes of the loop in which more could be read, if it were not paused.
+            // Turns in which more could be read, if it were not paused.
             for _ in 0..5 {
                 server.ask(|_, _| ());
             }

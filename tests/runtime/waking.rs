@@ -1,5 +1,6 @@
 //! A sleeping shard is woken when there is something to do, and only then.
 
+use std::io::{Read, Write};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,28 @@ fn letter_to_a_sleeping_shard_is_never_left_behind() {
         }
         // A busy machine may hold up some; a wake-up lost on principle holds up many.
         assert!(slow < LETTERS / 100, "{slow} letters waited for a tick");
+    });
+}
+
+/// The same for what the kernel tells: bytes, and clients that wait to be accepted.
+#[test]
+fn bytes_and_clients_of_a_sleeping_shard_are_seen_at_once() {
+    on_each_driver(|driver| {
+        let server = Server::start(driver);
+        let (mut client, _) = server.connect_heard();
+        let mut slow = 0;
+        for number in 0..LETTERS / 10 {
+            let begun = Instant::now();
+            client.write_all(b"?").unwrap();
+            client.read_exact(&mut [0]).unwrap();
+            if number % 10 == 0 {
+                server.connect_heard();
+            }
+            if begun.elapsed() > Duration::from_millis(TICK_MS / 2) {
+                slow += 1;
+            }
+        }
+        assert!(slow < LETTERS / 1_000, "{slow} waited for a tick");
     });
 }
 

@@ -80,8 +80,8 @@ pub static HANDSHAKE_TIMEOUT: OptionRecord = OptionRecord {
     repeatable: false,
     live: true,
     summary: "How long a new connection may take to send its request",
-    details: "Counted from accept to the end of the request head, whatever trickles in meanwhile; then it \
-        is answered 408 and closed. It cannot be turned off: connections that never ask for anything \
+    details: "Counted from the first byte, or a second after it has connected, to the end of the request head, \
+        whatever trickles in meanwhile; then it is answered 408 and closed. It cannot be turned off: connections that never ask for anything \
         would collect.",
 };
 

@@ -50,6 +50,27 @@ fn what_comes_too_fast_is_handled_in_order_as_time_passes() {
     );
 }
 
+/// Who flushes between a client's bytes and obeying what they have led to must ask again: paused for ever,
+/// the client's end would lie unread behind what it has sent.
+#[test]
+fn paused_client_that_a_flush_closes_is_read_on() {
+    let mut bench = one(ConnLimits {
+        backpressure_bytes_max: 500,
+        ..TEN_A_SECOND
+    });
+    let client = bench.connect();
+    bench.say(client, "sub t");
+    bench.flush();
+    bench.ops();
+    bench.sockets.room.insert(client, 0);
+    let own = (0..40).flat_map(|number| frame(1, format!("pub t {number:090}").as_bytes()));
+    assert_eq!(bench.bytes(client, &own.collect::<Vec<_>>()), Flow::Pause);
+    bench.flush();
+    assert_eq!(bench.shard.stats().closed_for(Cause::SlowConsumer), 1);
+    assert!(bench.ops().contains(&(client, SocketOp::Resume)));
+    assert_eq!(bench.shard.flow(client), Flow::Read);
+}
+
 /// What waits at a door is handled without being read, so that nobody can be told to pause.
 #[test]
 fn what_waited_at_the_door_keeps_its_turn() {
