@@ -26,12 +26,16 @@ pub(super) struct AcceptQueue {
     listener: Option<TcpListener>,
     /// It may hold connections of which no event will tell.
     filled: bool,
-    /// Not before, because the last attempt has failed.
-    retry_at: Option<Instant>,
-    /// The pause after the next failure.
-    retry: Duration,
+    /// When the next attempt is due, because the last one has failed.
+    retry: Option<Retry>,
     /// An attempt has failed, and the queue has not been empty since.
     failing: bool,
+}
+
+struct Retry {
+    at: Instant,
+    /// The pause before it.
+    pause: Duration,
 }
 
 impl AcceptQueue {
@@ -39,8 +43,7 @@ impl AcceptQueue {
         Self {
             listener: Some(listener),
             filled: true,
-            retry_at: None,
-            retry: RETRY_MIN,
+            retry: None,
             failing: false,
         }
     }
@@ -52,19 +55,16 @@ impl AcceptQueue {
 
     /// Whether there is something to do now; `is_last` if accepting is to stop.
     pub(super) fn is_due(&self, is_last: bool) -> bool {
-        let may_try = || self.retry_at.is_none_or(|at| at <= Instant::now());
+        let may_try = || (self.retry.as_ref()).is_none_or(|retry| retry.at <= Instant::now());
         self.listener.is_some() && (is_last || self.filled && may_try())
     }
 
     fn fail(&mut self) {
         self.failing = true;
-        self.retry_at = Some(Instant::now() + self.retry);
-        self.retry = (self.retry * 2).min(RETRY_MAX);
-    }
-
-    fn recover(&mut self) {
-        self.retry_at = None;
-        self.retry = RETRY_MIN;
+        let longer = |last: &Retry| (last.pause * 2).min(RETRY_MAX);
+        let pause = self.retry.as_ref().map_or(RETRY_MIN, longer);
+        let at = Instant::now() + pause;
+        self.retry = Some(Retry { at, pause });
     }
 }
 
@@ -88,7 +88,7 @@ impl<H: Handler> Shard<H> {
         let accepted = self.accept_queued();
         match &accepted {
             Accepted::All => {
-                self.queue.recover();
+                self.queue.retry = None;
                 self.queue.filled = false;
                 // Only an empty queue ends it: where each connection that goes lets one in, it goes on.
                 // (Without a free descriptor the kernel does not even look whether the queue is empty.)
@@ -96,7 +96,7 @@ impl<H: Handler> Shard<H> {
                     self.handler.accept_recovered();
                 }
             }
-            Accepted::Enough => self.queue.recover(),
+            Accepted::Enough => self.queue.retry = None,
             Accepted::Failed(error) => {
                 self.queue.fail();
                 self.handler.accept_failed(error);

@@ -81,8 +81,8 @@ pub static HANDSHAKE_TIMEOUT: OptionRecord = OptionRecord {
     live: true,
     summary: "How long a new connection may take to send its request",
     details: "Counted from the first byte, or a second after it has connected, to the end of the request head, \
-        whatever trickles in meanwhile; then it is answered 408 and closed. It cannot be turned off: connections that never ask for anything \
-        would collect.",
+        whatever trickles in meanwhile; then it is answered 408 and closed. It cannot be turned off: \
+        connections that never ask for anything would collect.",
 };
 
 /// How long the end may take.
