@@ -11,7 +11,7 @@ use super::histogram::Histogram;
 use super::process::accept_fix;
 use crate::base::ids::ShardId;
 use crate::base::io::{Flow, SendOutcome, SocketOp};
-use crate::base::limits::{LETTERS_PER_TURN, SENDS_PER_FLUSH};
+use crate::base::limits::{LETTERS_PER_TURN, SENDS_AT_ONCE};
 use crate::base::slab::Key;
 use crate::base::time::{Clock, Now};
 use crate::engine::drain::DrainPhase;
@@ -245,7 +245,7 @@ impl Worker {
         let (sends, start) = (self.shard.stats().sends, Instant::now());
         let flushed = self
             .shard
-            .flush(now, &mut SocketSink(sockets), SENDS_PER_FLUSH);
+            .flush(now, &mut SocketSink(sockets), SENDS_AT_ONCE);
         let sends = self.shard.stats().sends - sends;
         if sends > 0 {
             let micros = start.elapsed().as_micros();

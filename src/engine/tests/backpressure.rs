@@ -150,10 +150,13 @@ fn flush_stops_at_its_budget_and_goes_on_in_the_next_turn() {
         bench.flush();
         bench.got(*client);
     }
+    let sends = bench.sockets.sends;
     bench.say(clients[0], "pub t one");
     assert!(!bench.shard.flush(bench.now, &mut bench.sockets, 4));
     bench.say(clients[0], "pub t two");
     bench.flush();
+    let sends = bench.sockets.sends - sends;
+    assert_eq!(sends, 4 + 10, "both in one send for those who had none");
     for client in &clients[1..] {
         assert_eq!(bench.got(*client), [text("t one "), text("t two ")]);
     }
