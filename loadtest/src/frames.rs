@@ -181,9 +181,10 @@ pub(crate) fn write_unmasked(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) 
     out.extend_from_slice(payload);
 }
 
-/// Unmasks the client's frame at the front of `input`; returns where its payload lies, or `None` if it is
-/// not all there. The frame ends where its payload does.
-pub(crate) fn read_masked(input: &mut [u8]) -> Option<Range<usize>> {
+/// Unmasks the client's frame at the front of `input`; returns what it is for, if that has a meaning, and where its payload
+/// lies, or `None` if it is not all there. The frame ends where its payload does.
+pub(crate) fn read_masked(input: &mut [u8]) -> Option<(Option<Opcode>, Range<usize>)> {
+    let opcode = Opcode::from_bits(input.first()? & 15);
     let (length_end, payload_bytes) = match *input.get(1)? & 0x7f {
         126 => (
             4,
@@ -198,7 +199,7 @@ pub(crate) fn read_masked(input: &mut [u8]) -> Option<Range<usize>> {
     let mask = *input.get(length_end..)?.first_chunk::<4>()?;
     let payload = length_end + 4..length_end + 4 + payload_bytes;
     apply_mask(mask, input.get_mut(payload.clone())?);
-    Some(payload)
+    Some((opcode, payload))
 }
 
 /// Puts a mask on, or takes it off.
@@ -296,7 +297,8 @@ mod tests {
             for end in 0..frame.len() {
                 assert_eq!(read_masked(&mut frame[..end]), None, "{end} bytes");
             }
-            let at = read_masked(&mut frame).expect("a whole frame");
+            let (opcode, at) = read_masked(&mut frame).expect("a whole frame");
+            assert_eq!(opcode, Some(Opcode::Text));
             assert_eq!(at.end, frame.len());
             assert_eq!(&frame[at], payload);
         }

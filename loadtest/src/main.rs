@@ -29,7 +29,6 @@ mod report;
 mod run;
 mod runner;
 mod scratch;
-mod send_ring;
 mod slow;
 mod soak;
 mod storm;
@@ -66,6 +65,7 @@ fn main() -> ExitCode {
         Task::Report(args) => page::carry_out(&args).map(|()| Verdict::Good),
         Task::Compare(args) => compare::compare(&args),
         Task::Run(args) => limits::run(&args),
+        Task::ServeFloor(args) => floor::serve(args.listen).map(|never| match never {}),
     };
     match done {
         Ok(verdict) => verdict.exit_code(),

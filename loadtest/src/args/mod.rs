@@ -7,6 +7,7 @@ mod ramp;
 mod slow;
 mod soak;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -90,6 +91,16 @@ pub(crate) enum Task {
     Compare(CompareArgs),
     /// The runs of a file, and whether their figures keep within its limits
     Run(LimitsArgs),
+    /// The server of `floor` alone, for the other scenarios: it does nothing but what the kernel must be told
+    ServeFloor(ServeFloor),
+}
+
+/// Arguments of `serve-floor`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeFloor {
+    /// Where it serves, as `strav` without any limit or check
+    #[arg(long, default_value = "127.0.0.1:7001", value_name = "ADDR")]
+    pub(crate) listen: SocketAddr,
 }
 
 /// Whether there is a scenario of this name.
@@ -141,7 +152,7 @@ pub(crate) fn check(words: &[String]) -> Result<(), Failure> {
     })?;
     match line.task {
         Task::One(scenario) => scenario.order().map(drop),
-        Task::Compare(_) | Task::Run(_) | Task::Report(_) => {
+        Task::Compare(_) | Task::Run(_) | Task::Report(_) | Task::ServeFloor(_) => {
             usage("a scenario is wanted here, such as fanout")
         }
     }

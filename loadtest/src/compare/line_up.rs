@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use super::plan::{FLOOR, PLAIN, Plan, Row};
+use super::plan::{PLAIN, Plan, Row};
 use super::results::Contestant;
 use crate::failure::Failure;
 use crate::peers::{Catalogue, Extras, Installer, Peer};
@@ -18,7 +18,6 @@ pub(super) struct Choice {
 
 #[derive(Debug)]
 enum Named {
-    Floor,
     Plain,
     Peer(Rc<Peer>),
 }
@@ -42,7 +41,6 @@ impl Choice {
         let mut named = Vec::new();
         for name in names {
             named.push(match name.as_str() {
-                FLOOR => Named::Floor,
                 PLAIN => Named::Plain,
                 path if path.ends_with(".toml") => {
                     Named::Peer(Rc::new(Peer::read(Path::new(path))?))
@@ -63,7 +61,8 @@ impl Choice {
             catalogue.peers().iter().try_for_each(bring)?;
         }
         let all = catalogue.peers().iter();
-        let installed = all.filter(|peer| !peer.is_ours() && installer.is_installed(peer));
+        let others = all.filter(|peer| !peer.is_ours() && !peer.is_floor());
+        let installed = others.filter(|peer| installer.is_installed(peer));
         Ok(Self {
             named: (!named.is_empty()).then_some(named),
             installed: installed.cloned().collect(),
@@ -91,14 +90,11 @@ pub(super) fn line_up(
             contestants.push(contestant);
         }
     };
-    // The floor does a fan-out and nothing else.
-    let has_floor = scenario == "fanout" && extras == Extras::default();
     let plain = || Contestant::plain(Rc::clone(&subject));
     match &choice.named {
         Some(named) => {
             for one in named {
                 match one {
-                    Named::Floor if has_floor => add(Contestant::floor()),
                     Named::Plain if extras != Extras::default() => add(plain()),
                     Named::Peer(peer) if peer.can(scenario, extras) => {
                         add(Contestant::of(Rc::clone(peer)));
@@ -117,7 +113,6 @@ pub(super) fn line_up(
             }
             for key in &row.with {
                 match key.get_ref().as_str() {
-                    FLOOR => add(Contestant::floor()),
                     PLAIN => add(plain()),
                     key => add(Contestant::of(find(key)?)),
                 }

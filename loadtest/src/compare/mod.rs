@@ -38,8 +38,8 @@ pub(crate) struct CompareArgs {
     /// The rows to measure [default: those of PERF.md]
     #[arg(value_name = "PLAN.toml")]
     plan: Option<PathBuf>,
-    /// Who takes part beside the plan's subject: names of descriptions, or files; `floor` and `plain` are names, too. They
-    /// are installed if need be [default: all that are installed, and whom the rows name]
+    /// Who takes part beside the plan's subject: names of descriptions, or files; `plain` is a name, too. They are
+    /// installed if need be [default: all that are installed, and whom the rows name]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     peers: Vec<String>,
     /// Install all that are described
@@ -128,7 +128,7 @@ pub(crate) fn compare(args: &CompareArgs) -> Result<Verdict, Failure> {
         })
         .sum();
     let everybody = results.iter().flat_map(|(_, contestants)| contestants);
-    let servers = installer.setups(everybody.filter_map(Contestant::peer));
+    let servers = installer.setups(everybody.map(|one| &one.peer));
     let mut table = Table::begin(&host, &servers, &comparison.how())?;
     let mut all = Results::new(host, servers);
     for (row, contestants) in results {

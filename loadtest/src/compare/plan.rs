@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use crate::args;
 use crate::failure::Failure;
-use crate::peers::{Catalogue, Extras};
+use crate::peers::{Catalogue, Extras, Peer};
 use crate::runner::{Against, Asked, Runner};
 use crate::written::Written;
 
@@ -17,9 +17,6 @@ pub(crate) const BUILT_IN: (&str, &str) = (
     "loadtest/plans/perf.toml",
     include_str!("../../plans/perf.toml"),
 );
-
-/// The harness's own server, which does nothing but send.
-pub(crate) const FLOOR: &str = "floor";
 
 /// The subject without the extras of the row.
 pub(crate) const PLAIN: &str = "plain";
@@ -139,9 +136,7 @@ impl Plan {
         known(&plan.subject, &[])?;
         for (index, row) in plan.rows.iter().enumerate() {
             row.subject.iter().try_for_each(|key| known(key, &[]))?;
-            row.with
-                .iter()
-                .try_for_each(|key| known(key, &[FLOOR, PLAIN]))?;
+            row.with.iter().try_for_each(|key| known(key, &[PLAIN]))?;
             if !plan.figure.contains_key(row.figure.get_ref()) {
                 let figures: Vec<&str> = plan.figure.keys().map(String::as_str).collect();
                 return Err(written.complaint(
@@ -169,7 +164,7 @@ impl Plan {
                 return Err(written.complaint(row.scenario.span(), why));
             }
             let rate = row.rate_of.as_ref().map(|_| 1.0);
-            let asked = row.asked(Against::Started(&subject), Duration::from_secs(1), rate);
+            let asked = row.asked(&subject, Duration::from_secs(1), rate);
             args::known_scenario(row.scenario.get_ref())
                 .map_err(|why| written.complaint(row.scenario.span(), why))?;
             runner
@@ -217,10 +212,10 @@ impl Row {
         }
     }
 
-    /// A run of it.
+    /// A run of it against a server that is started for it.
     pub(crate) fn asked<'a>(
         &'a self,
-        against: Against<'a>,
+        server: &'a Peer,
         duration: Duration,
         rate: Option<f64>,
     ) -> Asked<'a> {
@@ -232,14 +227,10 @@ impl Row {
         if let Some(rate) = rate {
             flags.extend(["--rate".to_owned(), format!("{rate:.1}")]);
         }
-        let scenario = match against {
-            Against::Its => FLOOR,
-            _ => self.scenario.get_ref(),
-        };
         Asked {
-            scenario,
+            scenario: self.scenario.get_ref(),
             flags,
-            against,
+            against: Against::Started(server),
             extras: self.extras(),
         }
     }

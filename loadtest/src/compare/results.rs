@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::TLS_VERSION;
-use super::plan::{FLOOR, Figure, PLAIN, Row};
+use super::plan::{Figure, PLAIN, Row};
 use crate::failure::Verdict;
 use crate::machine::Host;
 use crate::numbers::median;
 use crate::peers::{Extras, Peer, Setup};
-use crate::runner::{Against, Asked};
+use crate::runner::Asked;
 
 const SCHEMA: &str = "shardcast-loadtest-compare/1";
 
@@ -63,15 +63,12 @@ pub(super) struct Contestant {
     pub(super) has_failed: bool,
     #[serde(serialize_with = "without_moments")]
     pub(super) reports: Vec<Value>,
+    /// The server that is started for each of its runs.
     #[serde(skip)]
-    who: Who,
-}
-
-#[derive(Clone, Debug)]
-enum Who {
-    Floor,
-    Plain(Rc<Peer>),
-    Peer(Rc<Peer>),
+    pub(super) peer: Rc<Peer>,
+    /// Without what the row wants of all.
+    #[serde(skip)]
+    is_plain: bool,
 }
 
 impl Results {
@@ -160,35 +157,24 @@ impl Contestant {
             }
             _ => peer.name.clone(),
         };
-        Self::new(&peer.key.clone(), name, Who::Peer(peer))
+        Self::new(peer.key.clone(), name, peer, false)
     }
 
     /// The subject without what the row wants of all.
     pub(super) fn plain(peer: Rc<Peer>) -> Self {
-        Self::new(PLAIN, format!("{}, plain", peer.name), Who::Plain(peer))
+        let name = format!("{}, plain", peer.name);
+        Self::new(PLAIN.to_owned(), name, peer, true)
     }
 
-    /// The harness's own server.
-    pub(super) fn floor() -> Self {
-        Self::new(FLOOR, "the floor".to_owned(), Who::Floor)
-    }
-
-    fn new(key: &str, name: String, who: Who) -> Self {
+    fn new(key: String, name: String, peer: Rc<Peer>, is_plain: bool) -> Self {
         Self {
-            key: key.to_owned(),
+            key,
             name,
             problem: None,
             has_failed: false,
             reports: Vec::new(),
-            who,
-        }
-    }
-
-    /// The server that it starts.
-    pub(super) fn peer(&self) -> Option<&Rc<Peer>> {
-        match &self.who {
-            Who::Floor => None,
-            Who::Plain(peer) | Who::Peer(peer) => Some(peer),
+            peer,
+            is_plain,
         }
     }
 
@@ -199,13 +185,13 @@ impl Contestant {
         duration: Duration,
         rate: Option<f64>,
     ) -> Asked<'a> {
-        match &self.who {
-            Who::Floor => row.asked(Against::Its, duration, rate),
-            Who::Peer(peer) => row.asked(Against::Started(peer), duration, rate),
-            Who::Plain(peer) => Asked {
+        let asked = row.asked(&self.peer, duration, rate);
+        match self.is_plain {
+            true => Asked {
                 extras: Extras::default(),
-                ..row.asked(Against::Started(peer), duration, rate)
+                ..asked
             },
+            false => asked,
         }
     }
 
@@ -231,7 +217,7 @@ impl Contestant {
     }
 
     fn is_ours(&self) -> bool {
-        self.peer().is_some_and(|peer| peer.is_ours())
+        self.peer.is_ours()
     }
 }
 

@@ -161,6 +161,11 @@ impl Peer {
         self.command.first().is_some_and(|word| word == SHARDCAST)
     }
 
+    /// Whether it is the harness's own server.
+    pub(crate) fn is_floor(&self) -> bool {
+        self.command.first().is_some_and(|word| word == LOADTEST)
+    }
+
     /// Whether it knows such a scenario, with all that is wanted of it.
     pub(crate) fn can(&self, scenario: &str, extras: Extras) -> bool {
         let scenarios = self.scenarios.as_ref();
@@ -230,6 +235,9 @@ impl Peer {
 /// Stands for our own server's program.
 const SHARDCAST: &str = "${SHARDCAST}";
 
+/// Stands for this program.
+const LOADTEST: &str = "${LOADTEST}";
+
 fn strav() -> String {
     "strav".to_owned()
 }
@@ -293,5 +301,6 @@ mod tests {
     fn the_descriptions_that_come_with_the_harness_can_be_read() {
         let catalogue = Catalogue::read(Path::new(DESCRIPTIONS)).expect("good");
         assert!(catalogue.find("shardcast").expect("ours").is_ours());
+        assert!(catalogue.find("floor").expect("the floor").is_floor());
     }
 }

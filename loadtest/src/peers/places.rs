@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 /// All that can be left open.
-const NAMES: [&str; 5] = ["PORT", "SHARDCAST", "SERVER_CPU", "CERT", "KEY"];
+const NAMES: [&str; 6] = ["PORT", "SHARDCAST", "LOADTEST", "SERVER_CPU", "CERT", "KEY"];
 
 /// What is filled in.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,8 @@ impl Places {
         let own = std::env::current_exe()
             .map_err(|error| Failure::system("cannot find this program", error))?;
         let shardcast = own.with_file_name("shardcast");
-        Ok(Self(vec![("SHARDCAST", shardcast.display().to_string())]))
+        let places = Self::default().with("SHARDCAST", shardcast.display());
+        Ok(places.with("LOADTEST", own.display()))
     }
 
     /// With one more.

@@ -1,7 +1,10 @@
-//! Goal: the floor needs no server, and its receivers check as much as any.
+//! Goal: the floor needs no server, and is one, and its receivers check as much as any.
 //! Method: short runs; all deliveries right, and as many sends as turns and subscribers make.
 
-use crate::harness::run;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::harness::{Run, harness, run};
 
 #[test]
 fn one_publication_in_flight_is_one_send_for_each_subscriber() {
@@ -35,4 +38,38 @@ fn every_topic_has_its_own_subscribers() {
         "floor --subscribers 30 --checks-only --topics 10 --publishers 3 --warmup 0s --duration 300ms",
     );
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+}
+
+#[test]
+fn it_serves_every_scenario_on_its_own() {
+    let mut floor = harness()
+        .args(["serve-floor", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the harness runs");
+    let mut said = String::new();
+    let mut stdout = BufReader::new(floor.stdout.take().expect("piped"));
+    stdout.read_line(&mut said).expect("text");
+    let url = said.split(' ').next().expect("its URL");
+    let common = format!("--url {url} --checks-only --warmup 0s --duration 300ms");
+    let mut runs = Vec::new();
+    for scenario in [
+        "fanout --subscribers 20",
+        "p2p --clients 10",
+        "churn --subscribers 5 --rate 100 --churners 20 --stay 10ms --abrupt 20",
+        "handshakes",
+    ] {
+        runs.push((scenario, run(&format!("{scenario} {common}"))));
+    }
+    floor.kill().expect("our own child");
+    floor.wait().expect("our own child");
+    for (scenario, ended) in &runs {
+        let Run { stdout, stderr, .. } = ended;
+        assert_eq!(ended.code, 0, "{scenario}: {stdout}{stderr}");
+    }
+    let [_, _, (_, churn), (_, handshakes)] = &runs[..] else {
+        panic!("four runs");
+    };
+    assert!(churn.report["churn"]["visits"].as_u64() > Some(20));
+    assert!(handshakes.report["handshakes"]["opened"].as_u64() > Some(32));
 }

@@ -124,7 +124,8 @@ pub(crate) fn start(args: &str) -> Running {
     start_with(harness(), args, &[])
 }
 
-fn harness() -> Command {
+/// The harness, to be told what to do.
+pub(crate) fn harness() -> Command {
     Command::new(env!("CARGO_BIN_EXE_shardcast-loadtest"))
 }
 

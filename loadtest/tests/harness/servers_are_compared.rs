@@ -101,6 +101,7 @@ fn servers_take_turns_and_each_run_has_a_server_of_its_own() {
         ("small", "the floor", "2 of 2"),
         ("small", two, "2 of 2"),
         ("handshakes", "shardcast", "1 of 1"),
+        ("handshakes", "the floor", "1 of 1"),
         ("handshakes", two, "1 of 1"),
         ("secret and small", "shardcast", "1 of 1"),
         ("secret and small", two, "1 of 1"),
@@ -124,7 +125,7 @@ fn servers_take_turns_and_each_run_has_a_server_of_its_own() {
         "{pids:?}"
     );
     let own = reports(&of_us[1]);
-    assert!(own.iter().all(|report| report["scenario"] == "floor"));
+    assert!(own.iter().all(|report| report["scenario"] == "fanout"));
     let secret = servers(&ended, "secret and small");
     for (server, is_plain) in secret.iter().zip([false, false, true]) {
         let report = &reports(server)[0];

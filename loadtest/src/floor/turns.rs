@@ -1,26 +1,19 @@
-//! The floor: a server that does nothing but what the kernel needs to be told.
-//!
-//! One thread, plain epoll, one send for each subscriber and turn, all frames of the turn in one piece, and many sends in
-//! one system call where there is io_uring. It speaks
-//! just enough of the protocol that the very same clients can use it: so its receivers are as busy as those of a real
-//! server, and what it costs is the price of the kernel's way for the same bytes. A receiver that sleeps more
-//! would make every send dearer, because the sender pays for the wake-up.
+//! What the floor's server does, turn after turn.
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, SocketFlags, sockopt};
 
-use crate::failure::Failure;
+use super::send_ring::{AT_ONCE, SendRing};
 use crate::frames::{self, Opcode};
-use crate::machine;
-use crate::send_ring::{AT_ONCE, SendRing};
 use crate::target;
 
 const LISTENER: u64 = u64::MAX;
@@ -32,54 +25,14 @@ const SUBSCRIBE: &[u8] = br#"{"t":"sub","c":""#;
 const PUBLISH: &[u8] = br#"{"t":"pub","c":""#;
 const MSG: &[u8] = br#"{"t":"msg","c":""#;
 
-/// A running floor server. Its thread ends with the process: there is nothing to save.
-#[derive(Debug)]
-pub(crate) struct FloorServer {
-    addr: SocketAddr,
-    sends: Arc<AtomicU64>,
-}
-
-impl FloorServer {
-    /// Starts one on a free port of this machine, pinned to `cpu` if given.
-    ///
-    /// # Errors
-    ///
-    /// When the system gives no socket, no thread or not that core.
-    pub(crate) fn start(cpu: Option<usize>) -> Result<Self, Failure> {
-        let cannot = |error| Failure::system("cannot start the floor's server", error);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(cannot)?;
-        listener.set_nonblocking(true).map_err(cannot)?;
-        let addr = listener.local_addr().map_err(cannot)?;
-        let sends = Arc::new(AtomicU64::new(0));
-        let mut floor = Turns::new(listener, Arc::clone(&sends)).map_err(cannot)?;
-        let run = move || {
-            let pinned = cpu.map_or(Ok(()), machine::pin_to);
-            let ended = pinned.and_then(|()| floor.turn().map_err(cannot));
-            if let Err(failure) = ended {
-                // The clients see their connections end, and say so; this is the cause.
-                eprintln!("shardcast-loadtest: {failure}");
-            }
-        };
-        let thread = thread::Builder::new().name("floor".to_owned());
-        thread.spawn(run).map_err(cannot)?;
-        Ok(Self { addr, sends })
-    }
-
-    /// Where it serves.
-    pub(crate) fn url(&self) -> String {
-        format!("ws://{}/", self.addr)
-    }
-
-    /// Counts its sends.
-    pub(crate) fn sends(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.sends)
-    }
-}
-
-struct Turns {
+/// Its clients, and what they are subscribed to.
+pub(super) struct Turns {
     epoll: OwnedFd,
     listener: TcpListener,
-    peers: Vec<Peer>,
+    /// By the number of their descriptor.
+    peers: Vec<Option<Peer>>,
+    /// Peers to be closed at the end of the turn: until then nobody else gets their number.
+    gone: Vec<usize>,
     topics: HashMap<Vec<u8>, Topic>,
     /// Topics with a publication in this turn.
     published: Vec<Vec<u8>>,
@@ -96,8 +49,9 @@ struct Topic {
 
 #[derive(Debug)]
 struct Peer {
-    socket: TcpStream,
+    socket: OwnedFd,
     is_upgraded: bool,
+    topics: Vec<Vec<u8>>,
     rest: Vec<u8>,
     /// What the kernel did not take.
     unsent: Vec<u8>,
@@ -106,7 +60,16 @@ struct Peer {
 }
 
 impl Turns {
-    fn new(listener: TcpListener, sends: Arc<AtomicU64>) -> io::Result<Self> {
+    /// Nobody yet; `sends` counts.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no epoll.
+    pub(super) fn new(listener: TcpListener, sends: Arc<AtomicU64>) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        // Those that are accepted inherit it.
+        sockopt::set_tcp_nodelay(&listener, true)?;
+        wait_for_the_first_word(&listener);
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let token = EventData::new_u64(LISTENER);
         epoll::add(&epoll, &listener, token, EventFlags::IN)?;
@@ -114,6 +77,7 @@ impl Turns {
             epoll,
             listener,
             peers: Vec::new(),
+            gone: Vec::new(),
             topics: HashMap::new(),
             published: Vec::new(),
             ids: 0,
@@ -122,7 +86,12 @@ impl Turns {
         })
     }
 
-    fn turn(&mut self) -> io::Result<()> {
+    /// Serves.
+    ///
+    /// # Errors
+    ///
+    /// When the system fails.
+    pub(super) fn run(&mut self) -> io::Result<Infallible> {
         // On the thread that uses it. Where the kernel gives none, sends go one by one.
         self.ring = SendRing::new().ok();
         let mut events = Vec::with_capacity(EVENTS_MAX);
@@ -149,23 +118,27 @@ impl Turns {
                 }
             }
             self.flush()?;
+            self.close();
         }
     }
 
     fn accept(&mut self) -> io::Result<()> {
         loop {
-            let socket = match self.listener.accept() {
-                Ok((socket, _)) => socket,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
+            let socket = match rustix::net::accept_with(&self.listener, SocketFlags::CLOEXEC) {
+                Ok(socket) => socket,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error.into()),
             };
-            socket.set_nonblocking(true)?;
-            socket.set_nodelay(true)?;
-            let token = EventData::new_u64(self.peers.len() as u64);
+            let index = socket.as_raw_fd() as usize;
+            let token = EventData::new_u64(index as u64);
             epoll::add(&self.epoll, &socket, token, EventFlags::IN)?;
-            self.peers.push(Peer {
+            if index >= self.peers.len() {
+                self.peers.resize_with(index + 1, || None);
+            }
+            self.peers[index] = Some(Peer {
                 socket,
                 is_upgraded: false,
+                topics: Vec::new(),
                 rest: Vec::new(),
                 unsent: Vec::new(),
                 is_queued: false,
@@ -173,20 +146,30 @@ impl Turns {
         }
     }
 
+    /// # Panics
+    ///
+    /// When there is none of this number: nobody asks before one is accepted, or after it is closed.
+    fn peer(&mut self, index: usize) -> &mut Peer {
+        let peer = self.peers[index].as_mut();
+        peer.expect("it is not closed before the end of the turn")
+    }
+
     fn read(&mut self, index: usize, buffer: &mut [u8]) -> io::Result<()> {
-        let peer = &mut self.peers[index];
-        let read = match peer.socket.read(buffer) {
-            Ok(0) => return self.lose(index),
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(_) => return self.lose(index),
+        let peer = self.peer(index);
+        let read = match rustix::net::recv(&peer.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((_, read)) if read > 0 => read,
+            Err(Errno::AGAIN) => return Ok(()),
+            _ => {
+                self.gone.push(index);
+                return Ok(());
+            }
         };
         let mut input = std::mem::take(&mut peer.rest);
         input.extend_from_slice(&buffer[..read]);
         let mut used = 0;
         if !peer.is_upgraded {
             if !input.ends_with(b"\r\n\r\n") {
-                self.peers[index].rest = input;
+                peer.rest = input;
                 return Ok(());
             }
             used = input.len();
@@ -195,19 +178,32 @@ impl Turns {
             frames::write_unmasked(Opcode::Text, WELCOME, &mut answer);
             self.send(index, &answer)?;
         }
-        while let Some(frame) = frames::read_masked(&mut input[used..]) {
+        while let Some((opcode, frame)) = frames::read_masked(&mut input[used..]) {
             let payload = used + frame.start..used + frame.end;
             used += frame.end;
-            self.take(index, &input[payload])?;
+            match opcode {
+                Some(Opcode::Close) => self.leave(index, &input[payload])?,
+                _ => self.take(index, &input[payload])?,
+            }
         }
         input.drain(..used);
-        self.peers[index].rest = input;
+        self.peer(index).rest = input;
+        Ok(())
+    }
+
+    /// Answers a Close frame; there is nothing behind it.
+    fn leave(&mut self, index: usize, payload: &[u8]) -> io::Result<()> {
+        let mut frame = Vec::new();
+        frames::write_unmasked(Opcode::Close, payload, &mut frame);
+        self.send(index, &frame)?;
+        self.gone.push(index);
         Ok(())
     }
 
     fn take(&mut self, index: usize, message: &[u8]) -> io::Result<()> {
         if let Some(topic) = message.strip_prefix(SUBSCRIBE) {
             let topic = topic.strip_suffix(br#""}"#).unwrap_or(topic);
+            self.peer(index).topics.push(topic.to_vec());
             let subscribers = &mut self.topics.entry(topic.to_vec()).or_default().subscribers;
             subscribers.push(index);
             let name = String::from_utf8_lossy(topic);
@@ -248,8 +244,9 @@ impl Turns {
         for topic in &topics {
             sends += topic.subscribers.len() as u64;
             for index in &topic.subscribers {
-                let peer = &mut self.peers[*index];
-                if self.ring.is_some() && peer.unsent.is_empty() && !peer.is_queued {
+                let has_ring = self.ring.is_some();
+                let peer = self.peer(*index);
+                if has_ring && peer.unsent.is_empty() && !peer.is_queued {
                     peer.is_queued = true;
                     queue.push((*index, topic.batch.as_slice()));
                     if queue.len() == AT_ONCE {
@@ -278,17 +275,18 @@ impl Turns {
         let Some(mut ring) = self.ring.take() else {
             return Ok(());
         };
-        let sends = queue
-            .iter()
-            .map(|(index, bytes)| (&self.peers[*index].socket, *bytes));
+        let sends = queue.iter().map(|(index, bytes)| {
+            let peer = self.peers[*index].as_ref();
+            (&peer.expect("it was just queued").socket, *bytes)
+        });
         let results = ring.send_all(sends)?;
         for ((index, bytes), result) in queue.drain(..).zip(results) {
-            self.peers[index].is_queued = false;
+            self.peer(index).is_queued = false;
             let sent = match usize::try_from(*result) {
                 Ok(sent) => sent,
                 Err(_) if -result == Errno::AGAIN.raw_os_error() => 0,
                 Err(_) => {
-                    self.lose(index)?;
+                    self.gone.push(index);
                     continue;
                 }
             };
@@ -303,18 +301,22 @@ impl Turns {
 
     /// Sends `bytes` after what is still unsent.
     fn send(&mut self, index: usize, bytes: &[u8]) -> io::Result<()> {
-        let peer = &mut self.peers[index];
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let peer = self.peer(index);
         let had_unsent = !peer.unsent.is_empty();
         let sent = if had_unsent {
             peer.unsent.extend_from_slice(bytes);
-            peer.socket.write(&peer.unsent)
+            rustix::net::send(&peer.socket, &peer.unsent, flags)
         } else {
-            peer.socket.write(bytes)
+            rustix::net::send(&peer.socket, bytes, flags)
         };
         let sent = match sent {
             Ok(sent) => sent,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(_) => return self.lose(index),
+            Err(Errno::AGAIN) => 0,
+            Err(_) => {
+                self.gone.push(index);
+                return Ok(());
+            }
         };
         if had_unsent {
             peer.unsent.drain(..sent);
@@ -327,16 +329,39 @@ impl Turns {
                 false => EventFlags::IN | EventFlags::OUT,
             };
             let token = EventData::new_u64(index as u64);
+            let peer = self.peers[index].as_ref().expect("it was sent to");
             epoll::modify(&self.epoll, &peer.socket, token, flags)?;
         }
         Ok(())
     }
 
-    fn lose(&mut self, index: usize) -> io::Result<()> {
-        // Shut down, not closed: the place of a peer is its number.
-        let _ended = self.peers[index].socket.shutdown(std::net::Shutdown::Both);
-        self.peers[index].unsent.clear();
-        let _gone = epoll::delete(&self.epoll, &self.peers[index].socket);
-        Ok(())
+    /// Closes those that have gone.
+    fn close(&mut self) {
+        for index in self.gone.drain(..) {
+            let Some(peer) = self.peers[index].take() else {
+                continue;
+            };
+            for topic in &peer.topics {
+                let topic = self.topics.get_mut(topic).expect("topics stay");
+                topic.subscribers.retain(|subscriber| *subscriber != index);
+            }
+        }
+    }
+}
+
+/// Has the kernel hold a connection back until its client has said something, or for a second: so there is one event
+/// for it instead of two.
+fn wait_for_the_first_word(listener: &TcpListener) {
+    let seconds: libc::c_int = 1;
+    #[expect(unsafe_code, reason = "rustix does not have this option")]
+    // SAFETY: the kernel reads the bytes of `seconds`, whose length it is told, before the call returns.
+    unsafe {
+        libc::setsockopt(
+            listener.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            std::ptr::from_ref(&seconds).cast(),
+            size_of_val(&seconds) as libc::socklen_t,
+        );
     }
 }

@@ -1,8 +1,7 @@
 //! Sends through io_uring: many in one system call, which is what the floor's server does where it can.
 
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use io_uring::{IoUring, opcode, types};
 use rustix::net::SendFlags;
@@ -37,7 +36,7 @@ impl SendRing {
     /// The kernel does not take the sends, or does not end them: then nothing is known of any of them.
     pub(crate) fn send_all<'a>(
         &mut self,
-        sends: impl Iterator<Item = (&'a TcpStream, &'a [u8])>,
+        sends: impl Iterator<Item = (&'a OwnedFd, &'a [u8])>,
     ) -> io::Result<&[i32]> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         self.results.clear();
