@@ -82,8 +82,8 @@ impl Sockets {
     }
 
     /// Closes the connection. What the kernel took is still delivered, unless bytes of the peer lie
-    /// unread: the kernel answers those with a reset. So after a last message, send FIN, read until
-    /// the peer's, and close then.
+    /// unread or come later: the kernel answers those with a reset. So after a last message to a peer that
+    /// may say more, send FIN, read until the peer's, and close then.
     pub fn close(&self, conn: Key) {
         if self.take(conn).is_some() {
             self.closed.borrow_mut().push(conn);

@@ -185,6 +185,34 @@ fn ping_is_answered_and_peers_close_is_echoed() {
 }
 
 #[test]
+fn connection_is_closed_as_soon_as_the_peers_close_is_answered() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.say(client, "sub t");
+    bench.bytes(client, &frame(8, b""));
+    assert_eq!(bench.ops(), [], "not before it is");
+    bench.flush();
+    assert_eq!(bench.ops(), [(client, SocketOp::Close)]);
+    assert_eq!(bench.say(client, "sub u"), Flow::Stop);
+}
+
+#[test]
+fn peer_that_closes_with_much_unread_is_given_its_time() {
+    let mut bench = one(LIMITS);
+    let client = bench.connect();
+    bench.sockets.room.insert(client, 0);
+    bench.say(client, "sub t");
+    bench.flush();
+    bench.ops();
+    bench.bytes(client, &frame(8, b""));
+    bench.sockets.room.insert(client, usize::MAX);
+    bench.shard.handle_writable(client);
+    let got = bench.hears(client);
+    assert_eq!(got.last(), Some(&Got::Close(1005, String::new())));
+    assert_eq!(bench.ops(), [(client, SocketOp::ShutdownWrite)]);
+}
+
+#[test]
 fn peer_that_only_finished_sending_is_still_answered() {
     let mut bench = one(LIMITS);
     let client = bench.connect();
