@@ -86,7 +86,7 @@ impl Shard {
     }
 
     /// Whether nothing is to come behind the peer's Close frame (RFC 6455, section 5.5.1), not even a last word of TLS:
-    /// waiting for its FIN would cost an eighth of such a connection's time. One that has not read what was sent
+    /// waiting for its FIN would cost an eighth of a short connection's time. One that has not read what was sent
     /// before is given its time all the same, and counted meanwhile.
     fn is_heard_out(&self, key: Key) -> bool {
         let conn = self.conns.get(key);
@@ -170,16 +170,20 @@ impl Shard {
         let Some(conn) = self.conns.get_mut(key) else {
             return;
         };
-        if let Phase::Closing {
+        let Phase::Closing {
             finished,
             peer_finished,
         } = &mut conn.phase
-        {
-            if *peer_finished {
-                self.end(key, SocketOp::Close);
-            } else if !std::mem::replace(finished, true) {
-                self.socket_ops.push_back((key, SocketOp::ShutdownWrite));
-            }
+        else {
+            return;
+        };
+        let peer_finished = *peer_finished;
+        if !std::mem::replace(finished, true) {
+            // Before it is closed, too: if the peer says more, closing is a reset, which drops what waits for the FIN.
+            self.socket_ops.push_back((key, SocketOp::ShutdownWrite));
+        }
+        if peer_finished {
+            self.end(key, SocketOp::Close);
         }
     }
 

@@ -20,7 +20,12 @@ pub trait Sink {
     /// Sends what can be sent without waiting.
     fn send(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome;
 
-    /// The same for several, each connection once; adds the outcome of each to `outcomes`, in their order.
+    /// The same for what nothing follows but the connection's end, which comes soon: it may be held back until then.
+    fn send_last(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome {
+        self.send(conn, bytes)
+    }
+
+    /// The same as `send` for several, each connection once; adds the outcome of each to `outcomes`, in their order.
     fn send_all<'a>(
         &mut self,
         sends: impl ExactSizeIterator<Item = (Key, &'a [u8])>,
@@ -120,21 +125,25 @@ impl Shard {
         let sends = gathered.iter().map(|(key, list)| (*key, log.joined(*list)));
         sink.send_all(sends, &mut outcomes);
         for ((key, list), outcome) in gathered.drain(..).zip(outcomes.drain(..)) {
-            match outcome {
-                SendOutcome::Sent(sent) => {
-                    self.count_send(sent);
-                    if sent == self.log.joined(list).len() {
-                        self.finish(key);
-                    } else {
-                        self.keep_from(now, key, list, sent);
-                    }
-                }
-                SendOutcome::Blocked => self.keep_from(now, key, list, 0),
-                SendOutcome::Failed => self.fail(key),
-            }
+            self.handle_sent(now, key, list, outcome);
         }
         self.gathered = gathered;
         self.outcomes = outcomes;
+    }
+
+    fn handle_sent(&mut self, now: Now, key: Key, list: Pending, outcome: SendOutcome) {
+        match outcome {
+            SendOutcome::Sent(sent) => {
+                self.count_send(sent);
+                if sent == self.log.joined(list).len() {
+                    self.finish(key);
+                } else {
+                    self.keep_from(now, key, list, sent);
+                }
+            }
+            SendOutcome::Blocked => self.keep_from(now, key, list, 0),
+            SendOutcome::Failed => self.fail(key),
+        }
     }
 
     /// Has a list sent, or keeps it where it cannot be; `false` if it must wait.
@@ -158,8 +167,14 @@ impl Shard {
             self.flush_sealed(now, key, list, sink);
             return true;
         }
+        let is_last = matches!(conn.phase, Phase::Closing { .. });
         self.log.join(list);
-        self.gathered.push((key, list));
+        if is_last {
+            let outcome = sink.send_last(key, self.log.joined(list));
+            self.handle_sent(now, key, list, outcome);
+        } else {
+            self.gathered.push((key, list));
+        }
         true
     }
 

@@ -78,8 +78,17 @@ impl Socket {
 
     /// Sends what the kernel takes now.
     pub(super) fn send(&self, bytes: &[u8]) -> SendOutcome {
+        self.send_with(SendFlags::empty(), bytes)
+    }
+
+    /// The same, and its last segment waits for more, or for the end.
+    pub(super) fn send_last(&self, bytes: &[u8]) -> SendOutcome {
+        self.send_with(SendFlags::MORE, bytes)
+    }
+
+    fn send_with(&self, flags: SendFlags, bytes: &[u8]) -> SendOutcome {
         // Accepted sockets are blocking; each call says that it will not wait.
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let flags = flags | SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         loop {
             return match send(&self.fd, bytes, flags) {
                 Ok(sent) => SendOutcome::Sent(sent),

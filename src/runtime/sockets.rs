@@ -43,6 +43,13 @@ impl Sockets {
             .unwrap_or(SendOutcome::Failed)
     }
 
+    /// The same, and the kernel waits with the end of it for the FIN, so that one segment has both:
+    /// [`shutdown_write`](Self::shutdown_write) must follow in this turn if it takes all.
+    pub fn send_last(&self, conn: Key, bytes: &[u8]) -> SendOutcome {
+        self.with(conn, |socket| socket.send_last(bytes))
+            .unwrap_or(SendOutcome::Failed)
+    }
+
     /// Sends to each of these, each connection once and at most
     /// [`SENDS_AT_ONCE`](crate::base::limits::SENDS_AT_ONCE), what the kernel takes without waiting: in one
     /// system call where there is a ring. Adds each outcome to `outcomes`, in their order.

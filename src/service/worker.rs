@@ -99,6 +99,10 @@ impl Sink for SocketSink<'_> {
         self.0.send(conn, bytes)
     }
 
+    fn send_last(&mut self, conn: Key, bytes: &[u8]) -> SendOutcome {
+        self.0.send_last(conn, bytes)
+    }
+
     fn send_all<'a>(
         &mut self,
         sends: impl ExactSizeIterator<Item = (Key, &'a [u8])>,

@@ -40,6 +40,22 @@ fn closed_connection_ends_orderly_for_the_peer() {
 }
 
 #[test]
+fn last_bytes_come_with_the_end() {
+    on_each_driver(|driver| {
+        let server = Server::start(driver);
+        let (mut client, conn) = server.connect_known();
+        server.ask(move |_, sockets| {
+            assert_eq!(sockets.send(conn, b"good"), SendOutcome::Sent(4));
+            assert_eq!(sockets.send_last(conn, b"bye"), SendOutcome::Sent(3));
+            sockets.shutdown_write(conn);
+        });
+        let mut last = String::new();
+        client.read_to_string(&mut last).unwrap();
+        assert_eq!(last, "goodbye");
+    });
+}
+
+#[test]
 fn reset_connection_ends_with_an_error_for_the_peer() {
     on_each_driver(|driver| {
         let server = Server::start(driver);

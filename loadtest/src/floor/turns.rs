@@ -191,11 +191,11 @@ impl Turns {
         Ok(())
     }
 
-    /// Answers a Close frame; there is nothing behind it.
+    /// Answers a Close frame, in one segment with the FIN; there is nothing behind it.
     fn leave(&mut self, index: usize, payload: &[u8]) -> io::Result<()> {
         let mut frame = Vec::new();
         frames::write_unmasked(Opcode::Close, payload, &mut frame);
-        self.send(index, &frame)?;
+        self.send_with(SendFlags::MORE, index, &frame)?;
         self.gone.push(index);
         Ok(())
     }
@@ -301,7 +301,11 @@ impl Turns {
 
     /// Sends `bytes` after what is still unsent.
     fn send(&mut self, index: usize, bytes: &[u8]) -> io::Result<()> {
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        self.send_with(SendFlags::empty(), index, bytes)
+    }
+
+    fn send_with(&mut self, flags: SendFlags, index: usize, bytes: &[u8]) -> io::Result<()> {
+        let flags = flags | SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let peer = self.peer(index);
         let had_unsent = !peer.unsent.is_empty();
         let sent = if had_unsent {
