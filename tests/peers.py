@@ -210,7 +210,7 @@ def try_peer(harness, name, places):
     peer = tomllib.loads((PEERS / f"{name}.toml").read_text())
     folder = PEERS / peer.get("folder", ".")
     install(peer, folder)
-    version = subprocess.run(peer["version"], cwd=folder, capture_output=True, text=True)
+    version = subprocess.run([fill(word, places) for word in peer["version"]], cwd=folder, capture_output=True, text=True)
     print(f"{peer['name']}, {(version.stdout + version.stderr).strip()}", flush=True)
     known = peer.get("scenarios", [run[0] for run in [*RUNS, STORM]])
     with tempfile.TemporaryDirectory() as reports:
@@ -246,7 +246,7 @@ def main():
         names = [path.stem for path in descriptions if "${SHARDCAST}" not in path.read_text()]
     failed = []
     with tempfile.TemporaryDirectory() as folder:
-        places = identity(folder)
+        places = {"LOADTEST": asked.harness.resolve(), **identity(folder)}
         for name in names:
             try:
                 try_peer(asked.harness.resolve(), name, places)

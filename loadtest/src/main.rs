@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         Task::Report(args) => page::carry_out(&args).map(|()| Verdict::Good),
         Task::Compare(args) => compare::compare(&args),
         Task::Run(args) => limits::run(&args),
-        Task::ServeFloor(args) => floor::serve(args.listen).map(|never| match never {}),
+        Task::ServeFloor(args) => floor::serve(&args).map(|never| match never {}),
     };
     match done {
         Ok(verdict) => verdict.exit_code(),

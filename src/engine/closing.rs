@@ -87,7 +87,7 @@ impl Shard {
 
     /// Whether nothing is to come behind the peer's Close frame (RFC 6455, section 5.5.1), not even a last word of TLS:
     /// waiting for its FIN would cost an eighth of a short connection's time. One that has not read what was sent
-    /// before is given its time all the same, and counted meanwhile.
+    /// before is given its time all the same, and counts as a connection meanwhile.
     fn is_heard_out(&self, key: Key) -> bool {
         let conn = self.conns.get(key);
         conn.is_some_and(|conn| {

@@ -101,6 +101,9 @@ pub(crate) struct ServeFloor {
     /// Where it serves, as `strav` without any limit or check
     #[arg(long, default_value = "127.0.0.1:7001", value_name = "ADDR")]
     pub(crate) listen: SocketAddr,
+    /// Send to each subscriber by a system call of its own, even where there is io_uring
+    #[arg(long)]
+    pub(crate) direct: bool,
 }
 
 /// Whether there is a scenario of this name.

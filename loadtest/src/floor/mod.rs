@@ -15,22 +15,30 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
 
+use self::send_ring::SendRing;
 use self::turns::Turns;
+use crate::args::ServeFloor;
 use crate::failure::Failure;
 use crate::machine;
 
-/// Serves at `listen`, on the cores that this process has, until it is killed.
+/// Serves on the cores that this process has, until it is killed.
 ///
 /// # Errors
 ///
 /// When the address is taken, or the system fails.
-pub(crate) fn serve(listen: SocketAddr) -> Result<Infallible, Failure> {
-    let cannot = |error| Failure::system(&format!("cannot serve at {listen}"), error);
-    let listener = TcpListener::bind(listen).map_err(cannot)?;
+pub(crate) fn serve(args: &ServeFloor) -> Result<Infallible, Failure> {
+    let cannot = |error| Failure::system(&format!("cannot serve at {}", args.listen), error);
+    let listener = TcpListener::bind(args.listen).map_err(cannot)?;
     let addr = listener.local_addr().map_err(cannot)?;
     println!("ws://{addr}/ does nothing but send, as strav; Ctrl-C ends it");
     let mut floor = Turns::new(listener, Arc::default()).map_err(cannot)?;
-    floor.run().map_err(cannot)
+    let ring = if args.direct { None } else { ring() };
+    floor.run(ring).map_err(cannot)
+}
+
+/// A ring for the thread that asks for it. Where the kernel gives none, sends go one by one.
+fn ring() -> Option<SendRing> {
+    SendRing::new().ok()
 }
 
 /// A running floor server. Its thread ends with the process: there is nothing to save.
@@ -54,7 +62,7 @@ impl FloorServer {
         let mut floor = Turns::new(listener, Arc::clone(&sends)).map_err(cannot)?;
         let run = move || {
             let pinned = cpu.map_or(Ok(()), machine::pin_to);
-            let Err(failure) = pinned.and_then(|()| floor.run().map_err(cannot));
+            let Err(failure) = pinned.and_then(|()| floor.run(ring()).map_err(cannot));
             // The clients see their connections end, and say so; this is the cause.
             eprintln!("shardcast-loadtest: {failure}");
         };

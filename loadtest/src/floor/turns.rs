@@ -86,14 +86,13 @@ impl Turns {
         })
     }
 
-    /// Serves.
+    /// Serves, and sends through `ring` if there is one, which is this thread's.
     ///
     /// # Errors
     ///
     /// When the system fails.
-    pub(super) fn run(&mut self) -> io::Result<Infallible> {
-        // On the thread that uses it. Where the kernel gives none, sends go one by one.
-        self.ring = SendRing::new().ok();
+    pub(super) fn run(&mut self, ring: Option<SendRing>) -> io::Result<Infallible> {
+        self.ring = ring;
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let mut buffer = vec![0; READ_BYTES];
         loop {
