@@ -90,10 +90,7 @@ impl Shard {
     /// before is given its time all the same, and counts as a connection meanwhile.
     fn is_heard_out(&self, key: Key) -> bool {
         let conn = self.conns.get(key);
-        conn.is_some_and(|conn| {
-            let seals = conn.wire.as_ref().is_some_and(|wire| wire.seals());
-            !seals && conn.outbox.is_none()
-        })
+        conn.is_some_and(|conn| !conn.seals() && conn.outbox.is_none())
     }
 
     /// Queues the frame after which nothing follows.

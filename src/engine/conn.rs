@@ -77,6 +77,11 @@ impl Conn {
         matches!(self.phase, Phase::Open)
     }
 
+    /// Whether frames go out otherwise than they are, over TLS for example.
+    pub(super) fn seals(&self) -> bool {
+        self.wire.as_ref().is_some_and(|wire| wire.seals())
+    }
+
     /// The form in which it gets publications.
     pub(super) fn encoding(&self) -> Encoding {
         Encoding {

@@ -163,7 +163,7 @@ impl Shard {
             return false;
         }
         // Where TLS is spoken nothing goes out in plaintext, not even before there is a session.
-        if self.tls.is_some() || conn.wire.as_ref().is_some_and(|wire| wire.seals()) {
+        if self.tls.is_some() || conn.seals() {
             self.flush_sealed(now, key, list, sink);
             return true;
         }
